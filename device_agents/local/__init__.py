@@ -1,0 +1,1 @@
+"""The lab machine itself as a device."""

@@ -1,0 +1,1 @@
+"""One trial through its phases: the sole state machine of a measurement."""

@@ -1,0 +1,136 @@
+"""The seam between the core and the platforms: what an agent, a device and a runner offer.
+
+Implementations live in ``device_agents``; the core sees only these Protocols. Every call that can
+block takes a :class:`~harness.clock.Deadline` and a :class:`~harness.clock.CancelToken`, and raises
+:class:`~harness.errors.DeviceTimeout` or :class:`~harness.errors.Cancelled` accordingly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.clock import CancelToken, Deadline
+from harness.record import ChannelRecord, DeviceFacts, DeviceState
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A device as discovery sees it. ``ready`` is False with what to do about it in ``advice``."""
+
+    device_id: str  #: ``local``, ``android:SERIAL``, ``ios:UDID``
+    platform: str
+    name: str
+    ready: bool = True
+    state: str = "ready"
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One telemetry value; ``at_ns`` is on the clock its channel names."""
+
+    channel: str
+    at_ns: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerExit:
+    """How a runner process ended."""
+
+    returncode: int | None
+    signal_name: str | None
+    log_tail: str
+
+
+class Link(Protocol):
+    """A byte stream to a runner."""
+
+    def send(self, data: bytes, deadline: Deadline, cancel: CancelToken) -> None:
+        """Send all of ``data``; raises RunnerDied when the other side is gone."""
+
+    def receive(self, limit: int, deadline: Deadline, cancel: CancelToken) -> bytes | None:
+        """Up to ``limit`` bytes; ``b""`` when closed; None when the deadline passed."""
+
+    def close(self) -> None:
+        """Close this side."""
+
+
+class Runner(Protocol):
+    """A launched runner process."""
+
+    token: str  #: the one-time token it expects in ``hello``
+    spawned_at_ns: int  #: host monotonic time just before it was started
+
+    def connect(self, deadline: Deadline, cancel: CancelToken) -> Link:
+        """Open the link, or open it again after it dropped."""
+
+    def log_text(self) -> str:
+        """Everything the runner has written so far that is not wire traffic."""
+
+    def kill(self) -> None:
+        """End the process and its children now."""
+
+    def wait(self, deadline: Deadline, cancel: CancelToken) -> RunnerExit | None:
+        """How it ended, or None if it still runs at the deadline."""
+
+
+class Telemetry(Protocol):
+    """Outside readings of one device, polled by the conductor between messages."""
+
+    def channels(self) -> Sequence[ChannelRecord]:
+        """What is read, and what cannot be read with the reason."""
+
+    def attach(self, runner: Runner) -> None:
+        """Start reading the channels that belong to the runner process."""
+
+    def poll(self) -> Sequence[Reading]:
+        """Readings since the last poll; takes them now when the agent has no sampler of its own."""
+
+    def close(self) -> None:
+        """Stop reading."""
+
+
+class Device(Protocol):
+    """One physical device, held under its lease."""
+
+    device_id: str
+
+    def facts(self, deadline: Deadline, cancel: CancelToken) -> DeviceFacts:
+        """What stays the same during a run."""
+
+    def state(self, deadline: Deadline, cancel: CancelToken) -> DeviceState:
+        """What changes from minute to minute."""
+
+    def prepare(self, deadline: Deadline, cancel: CancelToken) -> None:
+        """Bring the device into the state for measuring: leftovers killed, settings made."""
+
+    def restore(self, deadline: Deadline) -> None:
+        """Undo :meth:`prepare`; must work after any failure and must not be cancelled."""
+
+    def push(self, source: Path, digest: str, deadline: Deadline, cancel: CancelToken) -> bool:
+        """Make the file available to runners under ``digest``; False if it was there already."""
+
+    def launch(self, engine: str, deadline: Deadline, cancel: CancelToken) -> Runner:
+        """Start a fresh runner process able to use ``engine``."""
+
+    def telemetry(self, rate_hz: float) -> Telemetry:
+        """Begin reading this device from outside."""
+
+    def close(self) -> None:
+        """Let go of the device (not of its lease)."""
+
+
+class Agent(Protocol):
+    """Host-side code for one platform's devices."""
+
+    platform: str
+
+    def discover(self, deadline: Deadline, cancel: CancelToken) -> Sequence[Sighting]:
+        """The devices at hand, those that are not ready included."""
+
+    def open(self, device_id: str) -> Device:
+        """Take hold of one discovered device."""

@@ -1,0 +1,167 @@
+"""Findings: typed doubts about a measurement that stay on the data for ever.
+
+A finding never throws anything away. It says what was seen and what to do, under a stable ID that
+reports print beside the number, that scenarios may forbid (``require: {absent: [...]}``), and that
+``docs/findings.md`` explains one by one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+_ID_SHAPE = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)*")
+
+
+class Severity(StrEnum):
+    """How much a finding weighs."""
+
+    NOTE = "note"  #: a reader should know it; the number stands
+    DOUBT = "doubt"  #: the number may be off; do not publish it without saying so
+    INVALID = "invalid"  #: the number does not mean what its column says
+
+
+@dataclass(frozen=True, slots=True)
+class FindingKind:
+    """One row of ``docs/findings.md``: what an ID stands for."""
+
+    id: str
+    severity: Severity
+    summary: str
+    advice: str
+
+    def __post_init__(self) -> None:
+        if not _ID_SHAPE.fullmatch(self.id):
+            raise ValueError(f"a finding's ID is capitals with hyphens, not {self.id!r}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One doubt about one trial, cell or run."""
+
+    id: str
+    severity: Severity
+    seen: str  #: what was observed, with figures
+    advice: str  #: what the reader can do about it
+
+
+_KINDS = (
+    FindingKind(
+        "SIMULATED-DEVICE",
+        Severity.INVALID,
+        "The device is a simulation; its numbers say nothing about a real phone.",
+        "Use it to try the harness, never to report a phone's performance.",
+    ),
+    FindingKind(
+        "FEW-SAMPLES",
+        Severity.DOUBT,
+        "Fewer inferences were timed than the load kind asks for.",
+        "Raise min_seconds, or use the burst load, which promises less.",
+    ),
+    FindingKind(
+        "TAIL-UNSUPPORTED",
+        Severity.NOTE,
+        "Too few samples lie beyond a shown percentile for it to be more than an anecdote.",
+        "Measure longer, or do not quote that percentile.",
+    ),
+    FindingKind(
+        "FEW-TRIALS",
+        Severity.NOTE,
+        "Fewer than three trials: no interval can be given.",
+        "Set repeats to 3 or more.",
+    ),
+    FindingKind(
+        "WARMUP-CAPPED",
+        Severity.DOUBT,
+        "Warm-up reached its time limit before latency became steady.",
+        "Raise warmup.max_seconds, or look at the latency trace for drift.",
+    ),
+    FindingKind(
+        "DRIFT",
+        Severity.DOUBT,
+        "Latency moved between the start and the end of the timed part.",
+        "Look at the latency trace beside temperature and frequency; measure longer or cooler.",
+    ),
+    FindingKind(
+        "INTERFERENCE",
+        Severity.DOUBT,
+        "Other processes used the processor while the trial ran.",
+        "Stop them, or set gates.foreign_cpu_percent so that trials wait for a quiet machine.",
+    ),
+    FindingKind(
+        "CPU-STARVED",
+        Severity.DOUBT,
+        "The runner got clearly less processor time than the wall time of its inferences.",
+        "The machine is shared or throttled: compare CPU time per inference, not latency.",
+    ),
+    FindingKind(
+        "OUTLIERS",
+        Severity.NOTE,
+        "Some inferences took far longer than the rest; they are kept.",
+        "Quote the median, and look at the latency trace for what happened then.",
+    ),
+    FindingKind(
+        "GATE-TIMEOUT",
+        Severity.DOUBT,
+        "A start condition was not met in time and the trial ran all the same.",
+        "Give the gate more time, or remove what keeps the device busy or warm.",
+    ),
+    FindingKind(
+        "GOVERNOR-NOT-FIXED",
+        Severity.NOTE,
+        "The processor's frequency is free to move.",
+        "For a lab machine, set the performance governor; the choice is recorded either way.",
+    ),
+    FindingKind(
+        "UNTRUSTED-CLOCK",
+        Severity.DOUBT,
+        "A latency was zero, negative or out of order.",
+        "The device's monotonic clock misbehaves; do not use this trial.",
+    ),
+    FindingKind(
+        "DROPPED-FRAMES",
+        Severity.NOTE,
+        "The device could not keep the arrival rate; some frames were never processed.",
+        "Lower the rate, or report the drop rate beside the latency.",
+    ),
+    FindingKind(
+        "SHORT-MEMORY-WAIT",
+        Severity.NOTE,
+        "Steady memory was read after less than five minutes of work.",
+        "Set memory.settle_minutes to 5 for reported numbers.",
+    ),
+    FindingKind(
+        "RECOVERED",
+        Severity.INVALID,
+        "The trial was cut off; these are the blocks that had been stored by then.",
+        "Resume the run to measure the trial again.",
+    ),
+    FindingKind(
+        "SYNTHETIC-MODEL",
+        Severity.NOTE,
+        "The weights are seeded random numbers: speed and size are real, accuracy has no meaning.",
+        "Use a trained model where accuracy matters.",
+    ),
+    FindingKind(
+        "RANDOM-CALIBRATION",
+        Severity.NOTE,
+        "The model was quantized with random calibration data.",
+        "Fine for speed; calibrate with real samples before judging accuracy.",
+    ),
+)
+
+KINDS: dict[str, FindingKind] = {kind.id: kind for kind in _KINDS}
+
+
+def finding(kind_id: str, seen: str) -> Finding:
+    """Make a finding of a known kind; ``seen`` says what was observed, with figures."""
+    kind = KINDS[kind_id]
+    return Finding(kind.id, kind.severity, seen, kind.advice)
+
+
+def worst(findings: Iterable[Finding]) -> Severity | None:
+    """The heaviest severity among ``findings``, None when there are none."""
+    order = list(Severity)
+    return max((item.severity for item in findings), key=order.index, default=None)

@@ -1,0 +1,1 @@
+"""The devices at hand: leases, one worker per device."""

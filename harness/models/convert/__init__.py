@@ -1,0 +1,1 @@
+"""Making model files: the only room that imports converters and quantizers."""

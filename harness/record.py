@@ -1,0 +1,258 @@
+"""What a run leaves behind: cells, trials and their records. Pure data, frozen.
+
+The trial is the unit of statistics. A :class:`TrialRecord` exists for every planned trial,
+whatever became of it: an outcome is OK, FAILED, SKIPPED or INVALID, never absent.
+Times named ``*_ns`` without a clock in their name are durations.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from harness.findings import Finding
+from harness.scenario import Load
+from harness.variant import TensorSpec, Variant
+
+#: Version of ``trial.json``; history in docs/results-format.md.
+RECORD_VERSION = 1
+
+OptionValue = str | int | float | bool
+
+
+class Outcome(StrEnum):
+    """What became of a planned trial."""
+
+    OK = "OK"
+    FAILED = "FAILED"  #: it was tried; ``failure`` says what happened
+    SKIPPED = "SKIPPED"  #: it was not tried; ``reason`` says why
+    INVALID = "INVALID"  #: it was measured, but a finding the scenario forbids is on it
+
+
+class Cause(StrEnum):
+    """Why a trial failed."""
+
+    OFFLINE = "OFFLINE"
+    BUSY = "BUSY"
+    CRASHED = "CRASHED"  #: the runner was ended by a signal or exited
+    REJECTED = "REJECTED"  #: the engine or delegate refused, in its own words
+    TIMEOUT = "TIMEOUT"
+    PROTOCOL = "PROTOCOL"
+    INTERRUPTED = "INTERRUPTED"  #: Ctrl-C, or the host was killed
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One point of the matrix on one device. ``purpose`` keeps the memory pass apart."""
+
+    device_id: str
+    variant: Variant
+    engine: str
+    delegate: str
+    threads: int
+    batch: int
+    load: Load
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    options: dict[str, OptionValue] = field(default_factory=dict)
+    purpose: Literal["timing", "memory"] = "timing"
+
+    @property
+    def key(self) -> str:
+        """A stable, readable, file-safe name: equal cells have equal keys on every host."""
+        digest = hashlib.sha256(
+            json.dumps(asdict(self), sort_keys=True, default=str).encode()
+        ).hexdigest()[:8]
+        parts = (
+            self.variant.model,
+            self.variant.name,
+            self.engine,
+            self.delegate,
+            f"t{self.threads}",
+            f"b{self.batch}",
+            self.load.kind if self.purpose == "timing" else "memory",
+        )
+        safe = "-".join("".join(c if c.isalnum() or c in "_." else "_" for c in p) for p in parts)
+        return f"{safe[:80]}-{digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One planned repeat of a cell, in the order it is to run."""
+
+    id: str  #: ``<cell key>-r<repeat>``
+    cell: Cell
+    repeat: int  #: 0-based
+    order: int  #: position in the plan
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a trial failed, as far as anybody knows."""
+
+    cause: Cause
+    message: str
+    signal_name: str | None = None
+    log_tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSpan:
+    """One phase of the conductor on the host's monotonic clock."""
+
+    name: str
+    started_at_ns: int
+    ended_at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTimes:
+    """Durations up to the first result; None where the phase did not happen.
+
+    ``launch_ns``: spawn to ``ready`` on the host's clock. ``import_ns``: the runner's own import of
+    the engine. ``load_ns``: file to engine model. ``prepare_ns``: delegate preparation and buffers.
+    ``first_ns``: the first inference. ``process_to_first_ns`` (cold load only): process start to
+    first result, on one clock.
+    """
+
+    launch_ns: int | None = None
+    import_ns: int | None = None
+    load_ns: int | None = None
+    prepare_ns: int | None = None
+    first_ns: int | None = None
+    process_to_first_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRecord:
+    """One executed block. ``started_at_ns``/``ended_at_ns`` are on the runner's clock."""
+
+    seq: int
+    timed: bool  #: False for warm-up
+    count: int
+    started_at_ns: int
+    ended_at_ns: int
+    cpu_ns: int  #: process CPU time spent inside the block, all threads
+    dropped: int = 0  #: frames of a periodic block that were never processed
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRecord:
+    """One telemetry channel of a trial; ``unavailable`` holds the reason when there is no data."""
+
+    name: str
+    unit: str
+    clock: str  #: ``host``, ``runner`` or ``device``
+    source: str  #: where it was read: ``/proc/<pid>/statm``
+    unavailable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOffset:
+    """One ping: ``runner = host + offset_ns``, known to ± half the round trip."""
+
+    host_ns: int
+    offset_ns: int
+    round_trip_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """Values that change from minute to minute, read before and after a trial."""
+
+    values: dict[str, float | str] = field(default_factory=dict)
+    unavailable: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFacts:
+    """What stays the same during a run: ``values`` by fact name, and the reasons for gaps.
+
+    Names every agent uses where it can: ``platform``, ``model``, ``soc``, ``os``, ``os_build``,
+    ``cpu``, ``cores``, ``ram_bytes``, ``governor``, ``frequency_max_khz``, ``simulated``.
+    """
+
+    device_id: str
+    values: dict[str, str | int | float | bool] = field(default_factory=dict)
+    unavailable: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """Everything known about one attempt at one trial, except its samples and traces."""
+
+    run_id: str
+    trial: Trial
+    attempt: int
+    outcome: Outcome
+    started_at: str  #: UTC, ISO 8601
+    ended_at: str
+    reason: str | None = None  #: why it was skipped or is invalid
+    failure: Failure | None = None
+    runner: dict[str, OptionValue] = field(default_factory=dict)  #: facts from ``ready``
+    engine: dict[str, OptionValue] = field(default_factory=dict)  #: facts from ``loaded``
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+    input_digests: tuple[str, ...] = ()
+    placement: dict[str, object] = field(default_factory=dict)  #: evidence from ``loaded``, raw
+    load_times: LoadTimes = LoadTimes()
+    warmup_capped: bool = False
+    phases: tuple[PhaseSpan, ...] = ()
+    channels: tuple[ChannelRecord, ...] = ()
+    clock_offsets: tuple[ClockOffset, ...] = ()
+    state_before: DeviceState = DeviceState()
+    state_after: DeviceState = DeviceState()
+    metrics: dict[str, float] = field(
+        default_factory=dict
+    )  #: names of METRICS; absent = not measured
+    findings: tuple[Finding, ...] = ()
+    harness: dict[str, str] = field(default_factory=dict)  #: version, git commit, dirty
+    version: int = RECORD_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number a trial can have: its stored name ends in the stored unit."""
+
+    name: str
+    title: str
+    better: Literal["lower", "higher", "neither"]
+
+
+_METRICS = (
+    Metric("latency_p50_ns", "latency p50", "lower"),
+    Metric("latency_p90_ns", "latency p90", "lower"),
+    Metric("latency_p95_ns", "latency p95", "lower"),
+    Metric("latency_p99_ns", "latency p99", "lower"),
+    Metric("latency_min_ns", "latency min", "lower"),
+    Metric("latency_max_ns", "latency max", "lower"),
+    Metric("latency_mean_ns", "latency mean", "lower"),
+    Metric("latency_std_ns", "latency std", "lower"),
+    Metric("input_p50_ns", "input copy p50", "lower"),
+    Metric("invoke_p50_ns", "invoke p50", "lower"),
+    Metric("output_p50_ns", "output copy p50", "lower"),
+    Metric("inferences", "timed inferences", "neither"),
+    Metric("throughput_per_s", "throughput", "higher"),
+    Metric("cpu_per_inference_ns", "CPU time per inference", "lower"),
+    Metric("cpu_percent", "runner CPU", "lower"),
+    Metric("foreign_cpu_percent", "CPU of everyone else", "lower"),
+    Metric("import_ns", "engine import", "lower"),
+    Metric("load_ns", "model load", "lower"),
+    Metric("prepare_ns", "preparation", "lower"),
+    Metric("first_ns", "first inference", "lower"),
+    Metric("cold_start_ns", "process start to first result", "lower"),
+    Metric("warmup_ns", "warm-up", "neither"),
+    Metric("warmup_inferences", "warm-up inferences", "neither"),
+    Metric("rss_peak_bytes", "peak RSS", "lower"),
+    Metric("rss_steady_bytes", "steady RSS", "lower"),
+    Metric("pss_steady_bytes", "steady PSS", "lower"),
+    Metric("dropped_frames", "dropped frames", "lower"),
+    Metric("dropped_percent", "dropped", "lower"),
+    Metric("size_bytes", "model size", "lower"),
+)
+
+#: Every metric by its stored name, in the order tables show them.
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}

@@ -1,0 +1,250 @@
+"""What a scenario file means: frozen, validated intentions. Nothing here reads a file.
+
+Durations are seconds as the user wrote them; the wire and the records use nanoseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+#: Dynamic input shapes by input name: ``{"ids": (1, 128)}``.
+Shapes = dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyModels:
+    """Variants of a catalogue family: ``{family: mobilenet_v2, variants: [fp32, int8-static]}``."""
+
+    family: str
+    variants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileModel:
+    """A user's own file. Each entry of ``shapes`` becomes its own cell; empty means as stored.
+
+    ``inputs`` is None (seeded random bytes) or a folder of ``<input name>.npy`` arrays.
+    """
+
+    path: Path
+    shapes: tuple[Shapes, ...] = ()
+    inputs: Path | None = None
+
+
+ModelRef = FamilyModels | FileModel
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSelector:
+    """Which devices take part.
+
+    Either an ``address`` (``local``, ``android:SERIAL``, ``ios:UDID`` or a lab nickname) or
+    ``terms`` over facts and tags, each a ``(key, operator, value)`` with operators ``=``, ``!=``,
+    ``>=``, ``<=``, ``>``, ``<`` and ``*`` wildcards in values. ``count`` bounds how many devices of
+    one ``per`` fact take part (``per: model, count: 1`` is one unit of each phone model).
+    """
+
+    address: str | None = None
+    terms: tuple[tuple[str, str, str], ...] = ()
+    per: str | None = None
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixBlock:
+    """One dense part of the matrix; the matrix is the union of its blocks.
+
+    ``when`` limits it to devices that match. ``options`` are engine options
+    (``{"xnnpack": False}``, ``{"load": "buffer"}``) that become part of the cell.
+    """
+
+    engines: tuple[str, ...]
+    delegates: tuple[str, ...] = ("cpu",)
+    threads: tuple[int, ...] = (1,)
+    batches: tuple[int, ...] = (1,)
+    when: DeviceSelector | None = None
+    options: tuple[dict[str, str | int | float | bool], ...] = ({},)
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A hole in the matrix with the reason for it; ``match`` maps cell keys to patterns."""
+
+    match: dict[str, str]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warmup:
+    """How a trial warms up.
+
+    ``steady`` runs until two exponential averages agree (see ``stats.steady``), at least
+    ``min_seconds`` and ``min_inferences``, at most ``max_seconds``; ``fixed`` runs exactly the
+    minimum; ``none`` starts cold.
+    """
+
+    rule: Literal["steady", "fixed", "none"] = "steady"
+    min_seconds: float = 0.25
+    min_inferences: int = 30
+    max_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class SingleStream:
+    """One inference after the other until *both* minima are reached (MLPerf single-stream)."""
+
+    warmup: Warmup = Warmup()
+    min_seconds: float = 60.0
+    min_inferences: int = 1024
+    max_seconds: float = 600.0
+    kind: Literal["single_stream"] = "single_stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """A short run from a rested device: ``inferences`` at once, no claim about later minutes."""
+
+    warmup: Warmup = Warmup(rule="fixed", min_seconds=0.0, min_inferences=3)
+    inferences: int = 50
+    kind: Literal["burst"] = "burst"
+
+
+@dataclass(frozen=True, slots=True)
+class Offline:
+    """Throughput over ``samples`` inputs, in batches of the cell's batch size."""
+
+    warmup: Warmup = Warmup()
+    samples: int = 1024
+    min_seconds: float = 0.0
+    kind: Literal["offline"] = "offline"
+
+
+@dataclass(frozen=True, slots=True)
+class Sustained:
+    """Back-to-back inferences for minutes to days, streamed to disk."""
+
+    seconds: float
+    warmup: Warmup = Warmup(rule="none")
+    kind: Literal["sustained"] = "sustained"
+
+
+@dataclass(frozen=True, slots=True)
+class Periodic:
+    """A fixed arrival rate, as from a camera; latency counts from the *intended* start."""
+
+    rate_hz: float
+    seconds: float = 60.0
+    warmup: Warmup = Warmup()
+    kind: Literal["periodic"] = "periodic"
+
+
+@dataclass(frozen=True, slots=True)
+class Cold:
+    """Process start to first result, one start per trial.
+
+    ``page_cache`` is ``keep`` (the file was read before) or ``drop`` (its pages are evicted first).
+    """
+
+    page_cache: Literal["keep", "drop"] = "keep"
+    kind: Literal["cold"] = "cold"
+
+
+Load = SingleStream | Burst | Offline | Sustained | Periodic | Cold
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """How many trials each cell gets; ``until_ci`` stops early between ``min`` and ``max``.
+
+    ``until_ci`` is the half-width of the 95 % interval as a fraction of the estimate.
+    """
+
+    min: int = 3
+    max: int = 3
+    until_ci: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """``interleaved``: every round visits each cell once, shuffled; ``blocked``: cell by cell."""
+
+    kind: Literal["interleaved", "blocked"] = "interleaved"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """Start conditions; None means not asked for. After the timeout a trial runs with a finding."""
+
+    foreign_cpu_percent: float | None = None
+    timeout_minutes: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPass:
+    """A pass of its own that only measures memory.
+
+    After ``settle_minutes`` of work, ``readings`` readings ``every_seconds`` apart; steady RSS is
+    their median.
+    """
+
+    settle_minutes: float = 5.0
+    every_seconds: float = 30.0
+    readings: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Require:
+    """What a cell must satisfy to be valid: none of these finding IDs may be on it."""
+
+    absent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Upper bounds on a cell's metrics; exceeding one makes the run exit with 1.
+
+    ``match`` maps cell keys (``model``, ``engine``...) to patterns, empty for every cell;
+    ``bounds`` maps metric names of ``record.METRICS`` with their unit suffix to the bound.
+    """
+
+    match: dict[str, str]
+    bounds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class LabDevice:
+    """One line of the lab's inventory."""
+
+    address: str
+    nickname: str | None = None
+    tags: tuple[str, ...] = ()
+    owner: str | None = None
+    hub_port: str | None = None
+    notes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Everything one scenario file asks for."""
+
+    name: str
+    models: tuple[ModelRef, ...]
+    devices: tuple[DeviceSelector, ...] = (DeviceSelector(address="local"),)
+    blocks: tuple[MatrixBlock, ...] = ()
+    exclude: tuple[Exclusion, ...] = ()
+    loads: tuple[Load, ...] = (SingleStream(),)
+    repeats: Repeats = Repeats()
+    order: Order = Order()
+    gates: Gates = Gates()
+    telemetry_rate_hz: float = 1.0
+    memory: MemoryPass | None = None
+    require: Require = Require()
+    limits: tuple[Limit, ...] = ()
+    lab: tuple[LabDevice, ...] = ()
+    source: str = ""  #: the path it was read from, for messages
+    text: str = ""  #: the resolved document as YAML (extends and --set applied), kept with the run
+    catalogue: Path | None = None  #: a catalogue file of the user's own
+    seed: int = field(default=0)  #: for the random inputs

@@ -1,0 +1,1 @@
+"""Run folders (the truth), the ledger, and an index that can always be rebuilt."""

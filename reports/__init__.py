@@ -1,0 +1,1 @@
+"""Stored records to tables, figures and pages. Never talks to a device."""
