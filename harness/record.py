@@ -256,3 +256,28 @@ _METRICS = (
 
 #: Every metric by its stored name, in the order tables show them.
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A part of the matrix that will not be measured, with the reason."""
+
+    device_id: str
+    what: str  #: the cell for people: ``mobilenet_v2/int8-static tflite cpu t4 b1 single_stream``
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """``plan.json``: everything that was decided before the first trial."""
+
+    run_id: str  #: sortable: ``20261120T211233Z-quickstart-1f3a``
+    scenario: str  #: the scenario's name
+    label: str | None
+    created_at: str  #: UTC, ISO 8601
+    trials: tuple[Trial, ...]
+    skips: tuple[Skip, ...] = ()
+    facts: dict[str, DeviceFacts] = field(default_factory=dict)  #: by device id
+    harness: dict[str, str] = field(default_factory=dict)
+    scenario_text: str = ""  #: the resolved scenario as YAML: what ``--resume`` reads
+    version: int = RECORD_VERSION
