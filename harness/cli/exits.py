@@ -1,0 +1,43 @@
+"""Exit codes: the only place where an error becomes a line on the terminal and a number.
+
+0 good; 1 an exceeded limit; 2 the user's mistake; 3 no device matched; 4 measurements incomplete;
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from harness.errors import HarnessError
+
+EXIT_LIMIT_EXCEEDED = 1
+EXIT_USAGE = 2
+EXIT_INCOMPLETE = 4
+EXIT_INTERRUPTED = 130
+
+
+def run_and_exit(command: click.Command) -> None:
+    """Run the command line and exit with its code; never a traceback for what we raise on purpose."""
+    try:
+        code = command.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = EXIT_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted")
+        code = EXIT_INTERRUPTED
+    except HarnessError as error:
+        _say(f"error: {error}")
+        code = error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`benchfarm runs list | head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _say(text: str) -> None:
+    click.echo(" ".join(text.splitlines()), err=True)

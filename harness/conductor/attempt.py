@@ -1,0 +1,159 @@
+"""What one attempt at a trial has gathered so far, and the record it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from harness.conductor.metrics import trial_metrics
+from harness.device import Reading, Runner
+from harness.record import (
+    BlockRecord,
+    ChannelRecord,
+    ClockOffset,
+    DeviceState,
+    Failure,
+    LoadTimes,
+    Outcome,
+    PhaseSpan,
+    Trial,
+    TrialRecord,
+)
+from harness.stats.samples import Int64Array
+from harness.store.trial_writer import TrialWriter
+from harness.validity.checks import TrialEvidence, apply_require, check_trial
+from harness.variant import TensorSpec
+from harness.wire.messages import Loaded, Ready, WireTensor
+
+if TYPE_CHECKING:
+    from harness.conductor.conductor import RunContext
+
+
+class Attempt:
+    """Filled phase by phase; samples and readings go straight to the store."""
+
+    def __init__(self, trial: Trial, writer: TrialWriter, started_at: datetime) -> None:
+        self.trial = trial
+        self._writer = writer
+        self._started_at = started_at
+        self.state_before = DeviceState()
+        self.state_after = DeviceState()
+        self.channels: tuple[ChannelRecord, ...] = ()
+        self.clock_offsets: list[ClockOffset] = []
+        self.ready: Ready | None = None
+        self.loaded: Loaded | None = None
+        self.launch_ns: int | None = None
+        self.first_ns: int | None = None
+        self.process_to_first_ns: int | None = None
+        self.input_digests: tuple[str, ...] = ()
+        self.warmup_capped = False
+        self.gate_timeout: str | None = None
+        self.failure: Failure | None = None
+        self.runner_log = ""
+
+    def add_block(
+        self, block: BlockRecord, columns: Mapping[str, Int64Array], process_start_ns: int
+    ) -> None:
+        """Store a block; the first one also tells the first inference and the cold start."""
+        self._writer.add_block(block, columns)
+        if self.first_ns is None and block.count:
+            service = sum(int(columns[name][0]) for name in ("input_ns", "invoke_ns", "output_ns"))
+            self.first_ns = service
+            if process_start_ns:
+                ended_ns = int(columns["start_ns"][0]) + service
+                self.process_to_first_ns = ended_ns - process_start_ns
+
+    def add_readings(self, readings: Sequence[Reading]) -> None:
+        """Store telemetry."""
+        if readings:
+            self._writer.add_readings(readings)
+
+    def keep_log_of(self, runner: Runner) -> None:
+        """Remember what the runner wrote."""
+        self.runner_log = runner.log_text()
+
+    def record(
+        self, context: RunContext, phases: tuple[PhaseSpan, ...], ended_at: datetime
+    ) -> TrialRecord:
+        """The attempt as a record: metrics computed, findings checked, outcome decided."""
+        cell = self.trial.cell
+        times = self._load_times()
+        samples, blocks = self._writer.samples(), self._writer.blocks()
+        traces = {
+            channel.name: self._writer.trace(channel.name)
+            for channel in self.channels
+            if channel.unavailable is None
+        }
+        metrics = trial_metrics(cell, times, samples, blocks, traces, context.memory)
+        findings = check_trial(
+            TrialEvidence(
+                cell=cell,
+                metrics=metrics,
+                samples=samples,
+                blocks=blocks,
+                traces=traces,
+                facts=context.facts,
+                state_before=self.state_before,
+                state_after=self.state_after,
+                memory=context.memory,
+                warmup_capped=self.warmup_capped,
+                gate_timeout=self.gate_timeout,
+            )
+        )
+        outcome, reason = Outcome.FAILED, None
+        if self.failure is None:
+            outcome, reason = apply_require(Outcome.OK, findings, context.require)
+        return TrialRecord(
+            run_id=context.run_id,
+            trial=self.trial,
+            attempt=self._writer.attempt,
+            outcome=outcome,
+            started_at=self._started_at.isoformat(timespec="milliseconds"),
+            ended_at=ended_at.isoformat(timespec="milliseconds"),
+            reason=reason,
+            failure=self.failure,
+            runner=dict(self.ready.facts) if self.ready else {},
+            engine=dict(self.loaded.engine) | {"cache_state": self.loaded.cache_state}
+            if self.loaded
+            else {},
+            inputs=tensor_specs(self.loaded.inputs) if self.loaded else (),
+            outputs=tensor_specs(self.loaded.outputs) if self.loaded else (),
+            input_digests=self.input_digests,
+            placement=dict(self.loaded.placement) if self.loaded else {},
+            load_times=times,
+            warmup_capped=self.warmup_capped,
+            phases=phases,
+            channels=self.channels,
+            clock_offsets=tuple(self.clock_offsets),
+            state_before=self.state_before,
+            state_after=self.state_after,
+            metrics=metrics,
+            findings=findings,
+            harness=context.harness,
+        )
+
+    def _load_times(self) -> LoadTimes:
+        loaded = self.loaded
+        return LoadTimes(
+            launch_ns=self.launch_ns,
+            import_ns=loaded.import_ns if loaded else None,
+            load_ns=loaded.load_ns if loaded else None,
+            prepare_ns=loaded.prepare_ns if loaded else None,
+            first_ns=self.first_ns,
+            process_to_first_ns=self.process_to_first_ns,
+        )
+
+
+def tensor_specs(tensors: Sequence[WireTensor]) -> tuple[TensorSpec, ...]:
+    """The wire's tensors as records keep them."""
+    return tuple(
+        TensorSpec(
+            name=tensor.name,
+            dtype=tensor.dtype,
+            shape=tensor.shape,
+            scale=float(tensor.scale) if tensor.scale else None,
+            zero_point=tensor.zero_point if tensor.scale else None,
+        )
+        for tensor in tensors
+    )

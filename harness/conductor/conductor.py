@@ -1,0 +1,195 @@
+"""One trial, from an idle device to a stored record: the sole state machine of a measurement."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.clock import CancelToken, Clock, Deadline
+from harness.conductor.attempt import Attempt, tensor_specs
+from harness.conductor.gate import wait_for_start
+from harness.conductor.inputs import InputFactory
+from harness.conductor.measure import Measurement
+from harness.conductor.phases import PhaseLog, failure_of
+from harness.conductor.progress import Progress
+from harness.conductor.session import RunnerSession
+from harness.device import Device, Runner, Telemetry
+from harness.errors import HarnessError, StoreError
+from harness.record import Cell, DeviceFacts, Trial, TrialRecord
+from harness.scenario import Cold, Gates, MemoryPass, Require
+from harness.store.trial_writer import TrialWriter
+from harness.wire.messages import Loaded, LoadModel
+
+#: A device that does not answer a simple question for so long is taken for gone.
+DEVICE_TIMEOUT_S = 30.0
+#: Pushing a model over a slow link.
+PUSH_TIMEOUT_S = 900.0
+#: A fresh runner process until it listens.
+LAUNCH_TIMEOUT_S = 60.0
+#: Loading and delegate preparation: compiling for an accelerator takes minutes on a phone.
+LOAD_TIMEOUT_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What all trials of one run on one device share.
+
+    ``facts`` are the device's, read once per run; ``harness`` names version and commit.
+    """
+
+    run_id: str
+    facts: DeviceFacts
+    harness: dict[str, str]
+    gates: Gates
+    telemetry_rate_hz: float
+    memory: MemoryPass | None
+    require: Require
+
+
+@dataclass(frozen=True, slots=True)
+class TrialJob:
+    """One trial with the files it needs on this host."""
+
+    trial: Trial
+    model: Path
+    inputs: Path | None = None  #: a folder of the user's own arrays
+
+
+class Conductor:
+    """Takes trials on one device through their phases, one after the other."""
+
+    def __init__(
+        self,
+        device: Device,
+        context: RunContext,
+        inputs: InputFactory,
+        clock: Clock,
+        cancel: CancelToken,
+        progress: Progress,
+    ) -> None:
+        self._device, self._context, self._inputs = device, context, inputs
+        self._clock, self._cancel, self._progress = clock, cancel, progress
+
+    def run(self, job: TrialJob, writer: TrialWriter) -> TrialRecord:
+        """Run one trial and store its record, whatever happens on the device.
+
+        Raises StoreError when the record cannot be stored. A cancelled trial becomes a FAILED
+        record that keeps what was measured.
+        """
+        log = PhaseLog(job.trial, self._clock, self._progress)
+        attempt = Attempt(job.trial, writer, self._clock.now())
+        try:
+            with log.phase("ACQUIRE"):
+                attempt.state_before = self._device.state(self._within(), self._cancel)
+            self._on_prepared_device(job, attempt, log)
+        except StoreError:
+            raise
+        except HarnessError as error:
+            attempt.failure = failure_of(error)
+        record = attempt.record(self._context, tuple(log.spans), self._clock.now())
+        writer.finish(record, attempt.runner_log)
+        return record
+
+    def _on_prepared_device(self, job: TrialJob, attempt: Attempt, log: PhaseLog) -> None:
+        with ExitStack() as undo:
+            undo.callback(self._restore, log)
+            with log.phase("PREPARE"):
+                self._device.prepare(self._within(), self._cancel)
+            telemetry = self._device.telemetry(self._context.telemetry_rate_hz)
+            undo.callback(telemetry.close)
+            attempt.channels = tuple(telemetry.channels())
+            with log.phase("GATE"):
+                attempt.gate_timeout = wait_for_start(
+                    self._context.gates, telemetry, self._clock, self._cancel, log
+                )
+            with log.phase("PUSH"):
+                self._push(job.trial.cell.variant.digest, job.model)
+                primed = self._prime(job)
+            self._with_runner(job, primed, attempt, telemetry, log)
+
+    def _with_runner(
+        self,
+        job: TrialJob,
+        primed: tuple[str, ...] | None,
+        attempt: Attempt,
+        telemetry: Telemetry,
+        log: PhaseLog,
+    ) -> None:
+        with ExitStack() as undo:
+            with log.phase("LAUNCH"):
+                session, runner = self._launch(job.trial.cell, undo)
+                undo.callback(attempt.keep_log_of, runner)
+            telemetry.attach(runner)
+            attempt.channels = tuple(telemetry.channels())
+            poll_s = 1.0 / self._context.telemetry_rate_hz
+            measurement = Measurement(
+                session, telemetry, attempt, log, self._clock, self._cancel, poll_s
+            )
+            if primed is None:
+                with log.phase("LAUNCH"):
+                    attempt.ready = session.open(self._within(LAUNCH_TIMEOUT_S), self._cancel)
+                    attempt.launch_ns = self._clock.monotonic_ns() - runner.spawned_at_ns
+                with log.phase("LOAD"):
+                    attempt.loaded = self._load(session, job.trial.cell)
+                    inputs = self._push_inputs(attempt.loaded, job)
+                measurement.run(inputs)
+            else:
+                measurement.run_cold(load_message(job.trial.cell), primed)
+            with log.phase("COLLECT"):
+                attempt.add_readings(telemetry.poll())
+                attempt.state_after = self._device.state(self._within(), self._cancel)
+
+    def _prime(self, job: TrialJob) -> tuple[str, ...] | None:
+        """For a cold start: learn the inputs from a first, untimed process and push them."""
+        if not isinstance(job.trial.cell.load, Cold):
+            return None
+        with ExitStack() as undo:
+            session, _ = self._launch(job.trial.cell, undo)
+            session.open(self._within(LAUNCH_TIMEOUT_S), self._cancel)
+            return self._push_inputs(self._load(session, job.trial.cell), job)
+
+    def _launch(self, cell: Cell, undo: ExitStack) -> tuple[RunnerSession, Runner]:
+        runner = self._device.launch(cell.engine, self._within(LAUNCH_TIMEOUT_S), self._cancel)
+        undo.callback(runner.kill)
+        session = RunnerSession(self._device.device_id, runner, self._clock)
+        undo.callback(session.close)
+        return session, runner
+
+    def _load(self, session: RunnerSession, cell: Cell) -> Loaded:
+        return session.load(load_message(cell), self._within(LOAD_TIMEOUT_S), self._cancel)
+
+    def _push_inputs(self, loaded: Loaded, job: TrialJob) -> tuple[str, ...]:
+        made = self._inputs.make(tensor_specs(loaded.inputs), job.inputs)
+        for digest, path in made:
+            self._push(digest, path)
+        return tuple(digest for digest, _ in made)
+
+    def _push(self, digest: str, path: Path) -> None:
+        self._device.push(path, digest, self._within(PUSH_TIMEOUT_S), self._cancel)
+
+    def _restore(self, log: PhaseLog) -> None:
+        with log.phase("RESTORE"):
+            self._device.restore(self._within())
+
+    def _within(self, seconds: float = DEVICE_TIMEOUT_S) -> Deadline:
+        return Deadline(self._clock, seconds)
+
+
+def load_message(cell: Cell) -> LoadModel:
+    """What the runner is told to load for ``cell``."""
+    return LoadModel(
+        model=cell.variant.digest,
+        engine=cell.engine,
+        delegate=cell.delegate,
+        threads=cell.threads,
+        batch=cell.batch,
+        shapes=cell.shapes,
+        page_cache=cell.load.page_cache if isinstance(cell.load, Cold) else "keep",
+        options={name: _scalar(value) for name, value in cell.options.items()},
+    )
+
+
+def _scalar(value: str | float | bool) -> str | int | bool:
+    """The wire has no floating-point numbers: those travel as text."""
+    return repr(value) if isinstance(value, float) else value

@@ -1,0 +1,141 @@
+"""The WARM and MEASURE phases: blocks go out, samples come back and are stored at once."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import numpy as np
+
+from harness.clock import CancelToken, Clock, Deadline
+from harness.conductor.attempt import Attempt
+from harness.conductor.phases import PhaseLog
+from harness.conductor.program import Program
+from harness.conductor.session import RunnerSession, samples_of
+from harness.device import Telemetry
+from harness.errors import DeviceTimeout, WireError
+from harness.record import BlockRecord
+from harness.stats.samples import Int64Array
+from harness.units import NS_PER_S
+from harness.wire.codec import Packet
+from harness.wire.messages import Ack, Append, BlockDone, Done, LoadModel, Run
+
+#: No message for so long, beyond what the running block was asked to take: the inference hangs.
+SILENCE_S = 300.0
+#: Clock offsets are a series: 100 ppm of drift is 1 ms in this time.
+PING_EVERY_NS = 10 * NS_PER_S
+PING_TIMEOUT_S = 30.0
+
+
+class Measurement:
+    """Drives one loaded runner through its program."""
+
+    def __init__(
+        self,
+        session: RunnerSession,
+        telemetry: Telemetry,
+        attempt: Attempt,
+        log: PhaseLog,
+        clock: Clock,
+        cancel: CancelToken,
+        poll_s: float,
+    ) -> None:
+        self._session, self._telemetry, self._poll_s = session, telemetry, poll_s
+        self._attempt, self._log = attempt, log
+        self._clock, self._cancel = clock, cancel
+        self._pinged_at_ns = 0
+
+    def run(self, inputs: tuple[str, ...]) -> None:
+        """Warm up and measure with the pushed ``inputs``."""
+        self._attempt.input_digests = inputs
+        program = Program(self._attempt.trial.cell)
+        self._ping()
+        with ExitStack() as phases:
+            phases.enter_context(self._log.phase("WARM" if program.warming else "MEASURE"))
+            warming = program.warming
+            self._send(Run(inputs, program.start()))
+            while not program.done:
+                self._take_block(program)
+                if warming and not program.warming:
+                    warming = False
+                    self._attempt.warmup_capped = program.warmup_capped
+                    phases.close()
+                    phases.enter_context(self._log.phase("MEASURE"))
+                if not warming:
+                    self._log.detail("MEASURE", f"{program.fraction_done:.0%}")
+                self._ping_if_due()
+            self._send(Append((), final=True))
+            self._await_done()
+        self._ping()
+
+    def run_cold(self, load: LoadModel, inputs: tuple[str, ...]) -> None:
+        """Handshake, load and one inference sent at once: no round trip inside a cold start."""
+        self._attempt.input_digests = inputs
+        program = Program(self._attempt.trial.cell)
+        with self._log.phase("MEASURE"):
+            run = Run(inputs, program.start(), final=True)
+            deadline = Deadline(self._clock, SILENCE_S)
+            self._attempt.ready, self._attempt.loaded = self._session.open_load_run(
+                load, run, deadline, self._cancel
+            )
+            self._take_block(program)
+            self._await_done()
+        self._ping()
+
+    def _take_block(self, program: Program) -> None:
+        block, latency_ns = self._store(self._next_packet())
+        more = program.block_done(block, latency_ns)
+        if more:
+            self._send(Append(more))
+
+    def _store(self, packet: Packet) -> tuple[BlockRecord, Int64Array]:
+        message = packet.message
+        if not isinstance(message, BlockDone):
+            raise WireError(self._session.device_id, "the runner ended the program by itself")
+        columns = samples_of(packet)
+        block = BlockRecord(
+            seq=message.block,
+            timed=message.timed,
+            count=message.count,
+            started_at_ns=message.started_ns,
+            ended_at_ns=message.ended_ns,
+            cpu_ns=message.cpu_ns,
+            dropped=message.dropped,
+        )
+        self._attempt.add_block(block, columns, message.process_start_ns)
+        self._send(Ack(message.seq))
+        service = columns["input_ns"] + columns["invoke_ns"] + columns["output_ns"]
+        return block, np.asarray(service, dtype=np.int64)
+
+    def _await_done(self) -> None:
+        packet = self._next_packet()
+        while not isinstance(packet.message, Done):
+            self._store(packet)
+            packet = self._next_packet()
+        self._send(Ack(packet.message.seq))
+
+    def _next_packet(self) -> Packet:
+        """The next block or end of the program; telemetry is polled while waiting."""
+        silence = Deadline(self._clock, SILENCE_S)
+        while True:
+            wait_s = min(silence.remaining_s, self._poll_s)
+            packet = self._session.receive(Deadline(self._clock, wait_s), self._cancel)
+            self._attempt.add_readings(self._telemetry.poll())
+            if packet is not None and isinstance(packet.message, (BlockDone, Done)):
+                return packet
+            if silence.expired:
+                raise DeviceTimeout(
+                    self._session.device_id,
+                    f"no inference returned within {silence.seconds:.0f} s; the runner was ended",
+                )
+
+    def _ping_if_due(self) -> None:
+        if self._clock.monotonic_ns() - self._pinged_at_ns >= PING_EVERY_NS:
+            self._ping()
+
+    def _ping(self) -> None:
+        self._pinged_at_ns = self._clock.monotonic_ns()
+        offset = self._session.ping(Deadline(self._clock, PING_TIMEOUT_S), self._cancel)
+        self._attempt.clock_offsets.append(offset)
+
+    def _send(self, message: Run | Append | Ack) -> None:
+        self._session.send(message, Deadline(self._clock, PING_TIMEOUT_S), self._cancel)

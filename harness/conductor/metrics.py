@@ -1,0 +1,96 @@
+"""The numbers of one trial: from samples, load times and telemetry to ``TrialRecord.metrics``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.record import BlockRecord, Cell, LoadTimes
+from harness.scenario import Cold, MemoryPass
+from harness.stats.samples import Int64Array, Samples
+from harness.stats.summary import summarise
+
+RSS = "runner.rss_bytes"
+RSS_PEAK = "runner.rss_peak_bytes"
+PSS = "runner.pss_bytes"
+RUNNER_CPU = "runner.cpu_percent"
+FOREIGN_CPU = "host.foreign_cpu_percent"
+
+
+class TraceLike(Protocol):
+    """A channel's readings: times on its clock and values."""
+
+    @property
+    def at_ns(self) -> Int64Array: ...  # noqa: D102
+    @property
+    def value(self) -> NDArray[np.float64]: ...  # noqa: D102
+
+
+def trial_metrics(
+    cell: Cell,
+    times: LoadTimes,
+    samples: Samples,
+    blocks: Sequence[BlockRecord],
+    traces: Mapping[str, TraceLike],
+    memory: MemoryPass | None,
+) -> dict[str, float]:
+    """Every metric that was measured; what was not is absent."""
+    metrics = {"size_bytes": float(cell.variant.size_bytes)}
+    metrics |= _load_metrics(cell, times)
+    if cell.purpose == "memory":
+        if memory is not None:
+            metrics |= _steady_memory(traces, memory)
+        return metrics | _peak_memory(traces)
+    metrics |= summarise(samples, blocks, batch=cell.batch)
+    metrics |= _cpu_metrics(traces)
+    return metrics | _peak_memory(traces)
+
+
+def _load_metrics(cell: Cell, times: LoadTimes) -> dict[str, float]:
+    named = {
+        "import_ns": times.import_ns,
+        "load_ns": times.load_ns,
+        "prepare_ns": times.prepare_ns,
+        "first_ns": times.first_ns,
+    }
+    if isinstance(cell.load, Cold):
+        named["cold_start_ns"] = times.process_to_first_ns
+    return {name: float(value) for name, value in named.items() if value is not None}
+
+
+def _cpu_metrics(traces: Mapping[str, TraceLike]) -> dict[str, float]:
+    found = {}
+    for metric, channel in (("cpu_percent", RUNNER_CPU), ("foreign_cpu_percent", FOREIGN_CPU)):
+        if channel in traces and len(traces[channel].value):
+            found[metric] = float(np.median(traces[channel].value))
+    return found
+
+
+def _peak_memory(traces: Mapping[str, TraceLike]) -> dict[str, float]:
+    trace = traces.get(RSS_PEAK)
+    return {"rss_peak_bytes": float(trace.value.max())} if trace and len(trace.value) else {}
+
+
+def _steady_memory(traces: Mapping[str, TraceLike], memory: MemoryPass) -> dict[str, float]:
+    """Median of ``readings`` readings ``every_seconds`` apart, after ``settle_minutes`` of work."""
+    found = {}
+    for metric, channel in (("rss_steady_bytes", RSS), ("pss_steady_bytes", PSS)):
+        trace = traces.get(channel)
+        if trace is None or not len(trace.value):
+            continue
+        wanted_ns = (
+            trace.at_ns[0]
+            + (
+                np.arange(1, memory.readings + 1) * memory.every_seconds
+                + memory.settle_minutes * 60
+            )
+            * 1e9
+        )
+        places = np.searchsorted(trace.at_ns, wanted_ns, side="right") - 1
+        fresh = np.unique(places[trace.at_ns[places] >= wanted_ns[0] - memory.every_seconds * 1e9])
+        if len(fresh) == memory.readings:
+            found[metric] = float(np.median(trace.value[fresh]))
+    return found
