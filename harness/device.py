@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from harness.clock import CancelToken, Deadline
 from harness.record import ChannelRecord, DeviceFacts, DeviceState
@@ -87,8 +87,12 @@ class Telemetry(Protocol):
     def attach(self, runner: Runner) -> None:
         """Start reading the channels that belong to the runner process."""
 
-    def poll(self) -> Sequence[Reading]:
-        """Readings since the last poll; takes them now when the agent has no sampler of its own."""
+    def poll(self, *, final: bool = False) -> Sequence[Reading]:
+        """Readings since the last poll; takes them now when the agent has no sampler of its own.
+
+        ``final`` takes them even where the next ones are not due yet, so that a trial shorter than
+        the sampling period still ends with its true peak.
+        """
 
     def close(self) -> None:
         """Stop reading."""
@@ -117,8 +121,13 @@ class Device(Protocol):
     def launch(self, engine: str, deadline: Deadline, cancel: CancelToken) -> Runner:
         """Start a fresh runner process able to use ``engine``."""
 
-    def telemetry(self, rate_hz: float) -> Telemetry:
-        """Begin reading this device from outside."""
+    def telemetry(
+        self, rate_hz: float, purpose: Literal["timing", "memory"] = "timing"
+    ) -> Telemetry:
+        """Begin reading this device from outside, at most ``rate_hz`` times a second.
+
+        ``purpose`` is the cell's: what disturbs the runner (PSS) is read only in the memory pass.
+        """
 
     def close(self) -> None:
         """Let go of the device (not of its lease)."""
