@@ -1,0 +1,1 @@
+"""Server-side SVG charts: strings out, every text escaped, colours through CSS classes."""

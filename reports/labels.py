@@ -1,0 +1,150 @@
+"""Names for people: what a cell, a load, a phase and a telemetry channel are called."""
+
+from __future__ import annotations
+
+from harness.record import Cell, TrialRecord
+from harness.scenario import Burst, Cold, Load, Offline, Periodic, SingleStream, Sustained
+from harness.units import format_duration, significant
+from reports.model import Channel
+from reports.text import one_line
+
+#: The parts of a cell's name, with the heading tables give them.
+FACETS: dict[str, str] = {
+    "run": "Run",
+    "device": "Device",
+    "model": "Model",
+    "engine": "Engine",
+    "delegate": "Delegate",
+    "threads": "Threads",
+    "batch": "Batch",
+    "options": "Options",
+    "load": "Load",
+}
+
+#: Start-up phases in the order they happen, by field of ``LoadTimes``.
+PHASES: dict[str, str] = {
+    "launch_ns": "launch",
+    "import_ns": "engine import",
+    "load_ns": "model load",
+    "prepare_ns": "preparation",
+    "first_ns": "first inference",
+}
+
+_CHANNEL_TITLES = {
+    "runner.rss_bytes": "Runner RSS",
+    "runner.rss_peak_bytes": "Runner peak RSS",
+    "runner.pss_bytes": "Runner PSS",
+    "runner.cpu_percent": "Runner CPU",
+    "host.foreign_cpu_percent": "CPU of everyone else",
+    "battery.percent": "Battery",
+}
+_CHANNEL_FAMILIES = {
+    "temperature": "Temperature",
+    "cpu.frequency_khz": "CPU frequency",
+    "power": "Power",
+    "energy": "Energy",
+    "battery": "Battery",
+}
+#: Stored unit to shown unit and the factor between them.
+_CHANNEL_UNITS = {
+    "bytes": ("MiB", 1 / 1024**2),
+    "B": ("MiB", 1 / 1024**2),
+    "khz": ("MHz", 1e-3),
+    "kHz": ("MHz", 1e-3),
+    "percent": ("%", 1.0),
+    "c": ("°C", 1.0),
+    "C": ("°C", 1.0),
+    "celsius": ("°C", 1.0),
+    "degC": ("°C", 1.0),
+    "w": ("W", 1.0),
+}
+
+
+def run_name(run_id: str, label: str | None) -> str:
+    """A run's label where it has one, with the id."""
+    return f"{one_line(label)} ({run_id})" if label else run_id
+
+
+def facets(cell: Cell, run: str, engine_version: str) -> dict[str, str]:
+    """The parts of the cell's name, cleaned for display; an absent part is an empty string."""
+    shapes = {name: "x".join(map(str, shape)) for name, shape in sorted(cell.shapes.items())}
+    options = [f"{name}={value}" for name, value in sorted(cell.options.items())]
+    options += [f"{name}: {shape}" for name, shape in shapes.items()]
+    return {
+        "run": run,
+        "device": one_line(cell.device_id),
+        "model": one_line(cell.variant.label),
+        "engine": one_line(f"{cell.engine} {engine_version}"),
+        "delegate": one_line(cell.delegate),
+        "threads": str(cell.threads),
+        "batch": str(cell.batch),
+        "options": one_line(", ".join(options)),
+        "load": load_text(cell.load) if cell.purpose == "timing" else "memory pass",
+    }
+
+
+def cell_text(facet: dict[str, str], leave_out: frozenset[str] = frozenset()) -> str:
+    """A cell's name on one line: ``mobilenet_v2/fp32, tflite 2.3, cpu, 1 thread``."""
+    spelled = dict(facet)
+    spelled["threads"] = f"{facet['threads']} thread{'' if facet['threads'] == '1' else 's'}"
+    spelled["batch"] = f"batch {facet['batch']}"
+    order = ("model", "engine", "delegate", "threads", "batch", "options", "load", "device", "run")
+    return ", ".join(spelled[key] for key in order if spelled[key] and key not in leave_out)
+
+
+def load_text(load: Load) -> str:
+    """A load kind with the number that matters most about it."""
+    match load:
+        case SingleStream():
+            return f"single_stream {significant(load.min_seconds, 3).rstrip('0').rstrip('.')} s"
+        case Burst():
+            return f"burst of {load.inferences}"
+        case Offline():
+            return f"offline {load.samples} samples"
+        case Sustained():
+            return f"sustained {format_duration(load.seconds)}"
+        case Periodic():
+            return f"periodic {load.rate_hz:g} Hz"
+        case Cold():
+            return f"cold, page cache {'kept' if load.page_cache == 'keep' else 'dropped'}"
+
+
+def primary_metric(cell: Cell) -> str:
+    """The metric that a load kind is about."""
+    if cell.purpose == "memory":
+        return "rss_steady_bytes"
+    match cell.load:
+        case Offline():
+            return "throughput_per_s"
+        case Cold():
+            return "cold_start_ns"
+        case _:
+            return "latency_p50_ns"
+
+
+def engine_version(record: TrialRecord) -> str:
+    """The engine's version as the runner reported it, empty if it never did."""
+    for facts in (record.engine, record.runner):
+        for key in ("version", "engine_version", f"{record.trial.cell.engine}_version"):
+            if key in facts:
+                return one_line(str(facts[key]))
+    return ""
+
+
+def channel(name: str, unit: str) -> tuple[Channel, float]:
+    """What a channel is called and shown in, and the factor from its stored unit."""
+    shown, factor = _CHANNEL_UNITS.get(unit, (one_line(unit), 1.0))
+    return Channel(one_line(name), channel_title(name), shown), factor
+
+
+def channel_title(name: str) -> str:
+    """``temperature.cpu_thermal_c`` is ``Temperature cpu_thermal``."""
+    if name in _CHANNEL_TITLES:
+        return _CHANNEL_TITLES[name]
+    for family, title in _CHANNEL_FAMILIES.items():
+        if name == family:
+            return title
+        if name.startswith(f"{family}."):
+            sensor = one_line(name.removeprefix(f"{family}."))
+            return f"{title} {sensor.removesuffix('_c').removesuffix('_w')}"
+    return one_line(name)

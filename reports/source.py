@@ -1,0 +1,68 @@
+"""What a report reads: one stored run, seen through two small Protocols.
+
+:class:`harness.store` implements them; tests use runs that live in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.record import RunPlan, Trial, TrialRecord
+from harness.stats.samples import Samples
+
+
+class TraceLike(Protocol):
+    """One channel's readings in time order."""
+
+    @property
+    def at_ns(self) -> NDArray[np.int64]:
+        """Times of the readings on the clock the channel names."""
+
+    @property
+    def value(self) -> NDArray[np.float64]:
+        """The readings, in the channel's unit."""
+
+
+class TrialSource(Protocol):
+    """The latest attempt at one trial."""
+
+    @property
+    def record(self) -> TrialRecord:
+        """Everything but samples and traces."""
+
+    def samples(self) -> Samples:
+        """All inferences, warm-up included; empty when none was stored."""
+
+    def trace_channels(self) -> Sequence[str]:
+        """Names of the channels that have readings."""
+
+    def trace(self, channel: str) -> TraceLike:
+        """The readings of one channel."""
+
+    def log(self) -> str:
+        """What the runner wrote."""
+
+
+class RunSource(Protocol):
+    """One stored run."""
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+
+    @property
+    def plan(self) -> RunPlan:
+        """What was decided before the first trial."""
+
+    def records(self) -> Iterator[TrialRecord]:
+        """The latest attempt of every trial that was finished, in plan order."""
+
+    def missing(self) -> tuple[Trial, ...]:
+        """Planned trials that have no record."""
+
+    def trial(self, trial_id: str) -> TrialSource:
+        """Samples and traces of one trial."""

@@ -1,0 +1,146 @@
+"""The report's tables as data: which columns, which rows, what each entry says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from harness.findings import Severity
+from harness.record import METRICS
+from reports import labels
+from reports.marks import marks_for, model_marks
+from reports.model import CellView, FindingView, ReportModel
+from reports.quantities import NOT_MEASURED, heading, interval_text, scale, value_text
+from reports.summary import varying
+
+#: Columns of the main table; the rest is in each cell's details.
+MAIN_METRICS = (
+    "latency_p50_ns",
+    "latency_p90_ns",
+    "latency_p99_ns",
+    "throughput_per_s",
+    "cold_start_ns",
+    "dropped_percent",
+    "first_ns",
+    "load_ns",
+    "cpu_per_inference_ns",
+    "rss_peak_bytes",
+    "size_bytes",
+)
+MEMORY_METRICS = ("rss_steady_bytes", "pss_steady_bytes", "rss_peak_bytes", "size_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column; ``metric`` is empty for text columns."""
+
+    key: str
+    heading: str
+    metric: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One place in a table. ``sort`` is None for text and for what was not measured."""
+
+    text: str
+    interval: str = ""
+    sort: float | None = None
+    marks: tuple[FindingView, ...] = ()
+    why: str = ""  #: why there is no number
+
+    @property
+    def mark_text(self) -> str:
+        """``a,c``: the marks in one string."""
+        return ",".join(view.mark for view in self.marks)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One cell of the matrix."""
+
+    cell: CellView
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of cells. ``constant`` says what all rows have in common."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    constant: str = ""
+    common: tuple[FindingView, ...] = field(default=())  #: notes on every row, said once
+
+
+def cell_tables(model: ReportModel) -> tuple[Table, ...]:
+    """One table for the timed cells and one for the memory pass, where there are such cells."""
+    timed = tuple(cell for cell in model.cells if cell.purpose == "timing")
+    memory = tuple(cell for cell in model.cells if cell.purpose == "memory")
+    tables = (
+        _table("Results", timed, MAIN_METRICS, model),
+        _table("Memory pass", memory, MEMORY_METRICS, model),
+    )
+    return tuple(table for table in tables if table.rows)
+
+
+def _table(
+    name: str, cells: tuple[CellView, ...], metrics: Iterable[str], model: ReportModel
+) -> Table:
+    differing = varying(cells) | {"model"}
+    facets = [Column(key, title) for key, title in labels.FACETS.items() if key in differing]
+    numbers = [
+        Column(metric, heading(metric), metric)
+        for metric in metrics
+        if any(metric in cell.estimates for cell in cells)
+    ]
+    common = tuple(
+        view for view in model.findings if view.everywhere and view.severity is Severity.NOTE
+    )
+    columns = (*facets, Column("trials", "Trials"), *numbers)
+    rows = tuple(
+        Row(cell, tuple(_entry(cell, column, model, common) for column in columns))
+        for cell in cells
+    )
+    constant = labels.cell_text(cells[0].facets, differing) if cells else ""
+    return Table(name, columns, rows, constant, common)
+
+
+def _entry(
+    cell: CellView, column: Column, model: ReportModel, common: tuple[FindingView, ...]
+) -> Entry:
+    if column.metric:
+        return number(cell, column.metric, model, common)
+    if column.key == "trials":
+        return Entry(cell.counts.text, sort=float(cell.counts.ok))
+    text = cell.facets[column.key]
+    if column.key == "model":
+        marks = tuple(v for v in model_marks(cell, model.findings) if v not in common)
+        return Entry(f"{text} (SIMULATED)" if cell.simulated else text, marks=marks)
+    return Entry(text, sort=float(text) if text.isdecimal() else None)
+
+
+def number(
+    cell: CellView, metric: str, model: ReportModel, left_out: tuple[FindingView, ...] = ()
+) -> Entry:
+    """A cell's estimate of a metric with its marks, or the mark for what was not measured."""
+    estimate = cell.estimates.get(metric)
+    if estimate is None:
+        return Entry(NOT_MEASURED, why=_why_not(cell))
+    return Entry(
+        text=value_text(metric, estimate.value),
+        interval=interval_text(metric, estimate),
+        sort=estimate.value / scale(metric).divisor,
+        marks=tuple(v for v in marks_for(cell, metric, model.findings) if v not in left_out),
+    )
+
+
+def _why_not(cell: CellView) -> str:
+    return "not measured" if cell.counts.ok else f"not measured: {cell.counts.text}"
+
+
+def detail_metrics(cell: CellView) -> tuple[str, ...]:
+    """Every metric the cell has, in the fixed order."""
+    known = [metric for metric in METRICS if metric in cell.estimates]
+    return (*known, *(metric for metric in cell.estimates if metric not in METRICS))
