@@ -61,6 +61,12 @@ _KINDS = (
         "Raise min_seconds, or use the burst load, which promises less.",
     ),
     FindingKind(
+        "SHORT-RUN",
+        Severity.NOTE,
+        "The scenario asks for less than the 1024 inferences and 60 s that single_stream means.",
+        "Fine for a quick look; leave min_seconds and min_inferences at their defaults to report.",
+    ),
+    FindingKind(
         "TAIL-UNSUPPORTED",
         Severity.NOTE,
         "Too few samples lie beyond a shown percentile for it to be more than an anecdote.",

@@ -56,5 +56,7 @@ class Samples:
 
     @property
     def timed_only(self) -> Samples:
-        """The samples without warm-up."""
-        return self.select(self.timed)
+        """The samples without warm-up; themselves where there was none, so that long runs need no
+        copy.
+        """
+        return self if bool(self.timed.all()) else self.select(self.timed)

@@ -1,0 +1,133 @@
+"""Everything that can be doubted about one trial or one cell, in one place.
+
+Each check is a pure function that yields findings (:mod:`adequacy`, :mod:`steadiness` and
+:mod:`surroundings`); here they are given what they need, and here a scenario's ``require`` is
+applied to what they found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.findings import Finding
+from harness.record import BlockRecord, Cell, DeviceFacts, DeviceState, Outcome
+from harness.scenario import Cold, MemoryPass, Require
+from harness.stats.samples import Samples
+from harness.stats.traces import Trace, mean_within
+from harness.validity import adequacy, steadiness, surroundings
+
+#: The channel that tells what everyone but the runner uses, 100 per core.
+FOREIGN_CPU_CHANNEL = "host.foreign_cpu_percent"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialEvidence:
+    """What one trial left behind, as far as the checks look at it.
+
+    ``samples`` and ``blocks`` may contain warm-up; only the timed ones are looked at. ``traces``
+    are by channel name, with times on the runner's clock. ``gate_timeout`` says what the start
+    gate was still waiting for when it gave up, None when it opened. ``memory`` is the scenario's
+    memory pass, if there is one.
+    """
+
+    cell: Cell
+    metrics: Mapping[str, float]
+    samples: Samples
+    blocks: Sequence[BlockRecord]
+    facts: DeviceFacts
+    traces: Mapping[str, Trace] = field(default_factory=dict)
+    state_before: DeviceState = DeviceState()
+    state_after: DeviceState = DeviceState()
+    warmup_capped: bool = False
+    gate_timeout: str | None = None
+    memory: MemoryPass | None = None
+
+
+def check_trial(evidence: TrialEvidence) -> tuple[Finding, ...]:
+    """All findings on one trial, in a stable order."""
+    found = list(_on_device(evidence))
+    if evidence.cell.purpose == "memory":
+        found += adequacy.short_memory_wait(evidence.memory or MemoryPass())
+    else:
+        found += _on_timing(evidence)
+    return tuple(found)
+
+
+def check_cell(valid_trials: int) -> tuple[Finding, ...]:
+    """Findings that belong to a cell as a whole; ``valid_trials`` counts its OK trials."""
+    return tuple(adequacy.few_trials(valid_trials))
+
+
+def apply_require(
+    outcome: Outcome, findings: Iterable[Finding], require: Require
+) -> tuple[Outcome, str | None]:
+    """INVALID with the reason where an OK trial carries a finding that the scenario forbids.
+
+    Other outcomes stay as they are, without a reason.
+    """
+    forbidden = [item for item in findings if item.id in require.absent]
+    if outcome is not Outcome.OK or not forbidden:
+        return outcome, None
+    seen = "; ".join(f"{item.id} ({item.seen})" for item in forbidden)
+    return Outcome.INVALID, f"the scenario requires absent: {seen}"
+
+
+def _on_device(evidence: TrialEvidence) -> Iterator[Finding]:
+    """Checks that hold for every kind of trial."""
+    cell, facts = evidence.cell, evidence.facts.values
+    yield from surroundings.simulated_device(evidence.facts.device_id, facts)
+    yield from surroundings.variant_doubts(cell)
+    yield from surroundings.governor_not_fixed(facts)
+    yield from surroundings.gate_timeout(evidence.gate_timeout)
+
+
+def _on_timing(evidence: TrialEvidence) -> Iterator[Finding]:
+    """Checks of latencies and of what was going on while they were taken."""
+    cell, metrics = evidence.cell, evidence.metrics
+    timed = evidence.samples.timed_only
+    blocks = _TimedBlocks.of(evidence.blocks)
+    amount = adequacy.Amount(len(timed), blocks.end_ns - blocks.begin_ns, blocks.dropped)
+    yield from adequacy.few_samples(cell, amount, metrics)
+    yield from adequacy.short_run(cell)
+    yield from steadiness.untrusted_clock(timed)
+    yield from steadiness.dropped_frames(metrics)
+    yield from surroundings.interference(_foreign_cpu(evidence, blocks), evidence.facts.values)
+    if isinstance(cell.load, Cold):
+        return  # one inference: no tail, no series
+    latency_ns = timed.latency_ns
+    yield from adequacy.tail_unsupported(len(latency_ns))
+    yield from steadiness.warmup_capped(cell.load.warmup, capped=evidence.warmup_capped)
+    yield from steadiness.drift(latency_ns)
+    yield from steadiness.outliers(latency_ns)
+    work_ns = int(timed.input_ns.sum() + timed.invoke_ns.sum() + timed.output_ns.sum())
+    yield from surroundings.cpu_starved(cell, blocks.cpu_ns, work_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class _TimedBlocks:
+    """The timed blocks together."""
+
+    begin_ns: int
+    end_ns: int
+    cpu_ns: int
+    dropped: int
+
+    @classmethod
+    def of(cls, blocks: Iterable[BlockRecord]) -> _TimedBlocks:
+        timed = [block for block in blocks if block.timed]
+        return cls(
+            begin_ns=min((block.started_at_ns for block in timed), default=0),
+            end_ns=max((block.ended_at_ns for block in timed), default=0),
+            cpu_ns=sum(block.cpu_ns for block in timed),
+            dropped=sum(block.dropped for block in timed),
+        )
+
+
+def _foreign_cpu(evidence: TrialEvidence, blocks: _TimedBlocks) -> float | None:
+    """CPU of everyone else during the timed part; the trial's own metric where no reading fell
+    into it, as in runs shorter than the time between readings.
+    """
+    trace = evidence.traces.get(FOREIGN_CPU_CHANNEL)
+    within = None if trace is None else mean_within(trace, blocks.begin_ns, blocks.end_ns)
+    return evidence.metrics.get("foreign_cpu_percent") if within is None else within
