@@ -18,6 +18,9 @@ WIRE_VERSION = 1
 SAMPLE_COLUMNS = ("start_ns", "input_ns", "invoke_ns", "output_ns")
 INTENDED_COLUMN = "intended_ns"
 
+#: Most inferences one block may ask for: its samples still fit one frame of the codec.
+MAX_BLOCK_COUNT = 1_000_000
+
 Scalar = str | int | bool
 
 
@@ -29,7 +32,9 @@ class Block:
     has passed since the block started, whichever comes first, and at least one. With
     ``interval_ns`` > 0 inferences have intended starts that far apart; a frame whose successor is
     already due when its turn comes is dropped and counted. ``pause_ns`` is waited before the block,
-    outside every sample. ``timed`` is False for warm-up; the runner only echoes it.
+    outside every sample. ``timed`` is False for warm-up; the runner only echoes it. ``seq`` is the
+    host's number of the block, at most MAX_BLOCK_COUNT inferences are asked for at once.
+    docs/wire.md tells how consecutive periodic blocks continue one schedule.
     """
 
     seq: int
@@ -146,7 +151,7 @@ class Unload:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """End the running program after the current inference."""
+    """End the running program after the current block (at once in a pause or between blocks)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +164,15 @@ class Bye:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Answer to ``hello``. ``facts`` name the runner, its build, language and process."""
+    """Answer to ``hello``. ``facts`` name the runner, its build, language and process.
+
+    ``received`` counts the commands of this session the runner has taken in, that is everything
+    but ``hello``, ``ping`` and ``ack``: after a re-attach the host repeats what is missing.
+    """
 
     session: str
     facts: dict[str, Scalar]
+    received: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +198,7 @@ class Loaded:
     cache_state: str
     engine: dict[str, Scalar]
     placement: dict[str, Scalar]
+    seq: int = 0  #: its place among the spooled messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +231,13 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Results of ``infer`` for sample ``index``: one frame per model output, raw bytes."""
+    """Results of ``infer`` for sample ``index``: one frame per model output, raw little-endian
+    bytes of the shape that ``shapes`` gives (some models settle it only while they run).
+    """
 
     seq: int
     index: int
+    shapes: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,18 +250,21 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """Something was refused. ``code`` is one of ERROR_CODES; a fatal error ends the session."""
+    """Something was refused. ``code`` is one of ERROR_CODES; after a fatal error the runner closes
+    the link. ``seq`` is 0 for those, which are not spooled.
+    """
 
     code: str
     text: str
     fatal: bool = False
+    seq: int = 0
 
 
 #: What a runner may refuse with. (The text is the engine's or the runner's own words.)
 ERROR_CODES = (
     "bad-message",  # not understood, or not allowed in this state
     "bad-token",
-    "bad-version",
+    "bad-version",  # the text is the runner's version in digits
     "busy",  # another host is attached
     "no-session",  # re-attach to a session this runner does not have
     "no-file",  # a digest that was never pushed
