@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.findings import Finding
-from harness.record import BlockRecord, Cell, DeviceFacts, DeviceState, Outcome
+from harness.record import BlockRecord, Cell, DeviceFacts, Outcome
 from harness.scenario import Cold, MemoryPass, Require
 from harness.stats.samples import Samples
 from harness.stats.traces import Trace, mean_within
@@ -37,8 +37,6 @@ class TrialEvidence:
     blocks: Sequence[BlockRecord]
     facts: DeviceFacts
     traces: Mapping[str, Trace] = field(default_factory=dict)
-    state_before: DeviceState = DeviceState()
-    state_after: DeviceState = DeviceState()
     warmup_capped: bool = False
     gate_timeout: str | None = None
     memory: MemoryPass | None = None
