@@ -1,0 +1,35 @@
+"""The platforms there are: a plain table, each agent imported only when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.device import Agent
+from harness.errors import UserError
+
+
+def _local() -> Agent:
+    from device_agents.local.agent import LocalAgent
+
+    return LocalAgent()
+
+
+_AGENTS: dict[str, Callable[[], Agent]] = {"local": _local}
+
+
+def agents() -> list[Agent]:
+    """One agent for each platform."""
+    return [make() for make in _AGENTS.values()]
+
+
+def agent_for(device_id: str) -> Agent:
+    """The agent of a device's platform, the part of its id before the colon.
+
+    Raises UserError for a platform there is no agent for.
+    """
+    platform = device_id.partition(":")[0]
+    if platform not in _AGENTS:
+        raise UserError(
+            f"{device_id}: unknown platform {platform!r}; there is {', '.join(_AGENTS)}"
+        )
+    return _AGENTS[platform]()
