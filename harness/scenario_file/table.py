@@ -1,0 +1,236 @@
+"""Every key of a scenario file: the one table that parsing and the JSON schema come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.findings import KINDS
+from harness.scenario import (
+    DeviceSelector,
+    Exclusion,
+    Gates,
+    LabDevice,
+    Limit,
+    MemoryPass,
+    Order,
+    Repeats,
+    Require,
+    Scenario,
+)
+from harness.scenario_file.document import SCHEMA_VERSION
+from harness.scenario_file.kinds import (
+    Choice,
+    FilePath,
+    Integer,
+    NotYet,
+    Number,
+    Percent,
+    Text,
+    Word,
+)
+from harness.scenario_file.loads import LOAD
+from harness.scenario_file.models import BLOCK, CELL_KEYS, EXCLUSION, MODEL
+from harness.scenario_file.selectors import Selector
+from harness.scenario_file.structures import Key, Many, Misfit, Record
+from harness.validity.limits import bound_names
+
+_MAX_REPEATS = 1000
+_MAX_SEED = 2**53  # what every JSON reader keeps exactly
+
+
+def _repeats(**values: Any) -> Repeats:
+    least = values.get("min", Repeats().min)
+    made = Repeats(least, values.get("max", least), values.get("until_ci"))
+    if made.max < made.min:
+        raise Misfit("max" if "max" in values else "min", f"max {made.max} is below min {made.min}")
+    if made.until_ci is not None and made.max == made.min:
+        raise Misfit("until_ci", "needs a max above min to have something to decide")
+    if made.until_ci is None and made.max > made.min:
+        raise Misfit("max", "is above min, but nothing says when to stop; add until_ci: 2%")
+    return made
+
+
+REPEATS = Record(
+    _repeats,
+    {
+        "min": Key(Integer(1, _MAX_REPEATS), "trials of each cell, at least"),
+        "max": Key(Integer(1, _MAX_REPEATS), "trials of each cell, at most"),
+        "until_ci": Key(
+            Percent(), "stop between min and max once the 95 % interval is within +- this share"
+        ),
+    },
+    shorthand="min",
+)
+
+ORDER = Record(
+    Order,
+    {
+        "kind": Key(
+            Choice(("interleaved", "blocked"), not_yet=("abba",)),
+            "interleaved: each round visits every cell once, shuffled; blocked: cell by cell",
+        ),
+        "seed": Key(Integer(0, _MAX_SEED), "for the shuffling"),
+    },
+    shorthand="kind",
+)
+
+GATES = Record(
+    Gates,
+    {
+        "foreign_cpu_percent": Key(
+            Number(0, 100_000),
+            "wait until others use at most this much processor (100 is one core)",
+        ),
+        "timeout_minutes": Key(Number(0, 24 * 60), "then run all the same, with a finding"),
+        "thermal": Key(NotYet(), "thermal gate of phones"),
+        "battery_percent": Key(NotYet(), "battery gate of phones"),
+    },
+)
+
+
+def _memory(**values: Any) -> MemoryPass | None:
+    chosen = values.pop("pass", "separate")
+    if chosen == "none":
+        if values:
+            raise Misfit(next(iter(values)), "means nothing with pass: none; remove it")
+        return None
+    return MemoryPass(**values)
+
+
+MEMORY = Record(
+    _memory,
+    {
+        "pass": Key(Choice(("separate", "none")), "separate: extra trials that only read memory"),
+        "settle_minutes": Key(Number(0, 24 * 60), "work this long before the first reading"),
+        "every_seconds": Key(Number(0.1, 3600), "time between readings"),
+        "readings": Key(Integer(1, 1000), "steady memory is the median of so many readings"),
+    },
+    shorthand="pass",
+)
+
+REQUIRE = Record(
+    Require,
+    {
+        "absent": Key(Many(Choice(tuple(KINDS))), "findings that make a trial INVALID"),
+        "placement": Key(NotYet(), "where the graph must really run"),
+    },
+)
+
+
+def _limit(**values: Any) -> Limit:
+    bounds = {name: values.pop(name) for name in bound_names() if name in values}
+    if not bounds:
+        raise Misfit("", "a limit needs a bound, such as latency_p90_ms: 200")
+    return Limit(match=values, bounds=bounds)
+
+
+LIMIT = Record(
+    _limit,
+    {
+        **{key: Key(Word(), f"only cells whose {key} matches (with *)") for key in CELL_KEYS},
+        **{
+            name: Key(Number(0, 1e15), f"upper bound on {name} of a cell") for name in bound_names()
+        },
+        "max_regression": Key(NotYet(), "bound on a slowdown against a reference"),
+    },
+)
+
+LAB_DEVICE = Record(
+    LabDevice,
+    {
+        "address": Key(Text(), "local, android:SERIAL or ios:UDID", required=True),
+        "nickname": Key(Text(), "the name used in scenarios and reports"),
+        "tags": Key(Many(Text(), least=0), "free words to select by: tag=nightly"),
+        "owner": Key(Text(), "whom to ask"),
+        "hub_port": Key(Word(), "the USB hub and port it hangs on"),
+        "notes": Key(Text(limit=5000), "anything worth knowing"),
+    },
+)
+
+
+def _scenario(
+    schema: int,  # noqa: ARG001 - checked per file, before anything else
+    exclude: tuple[tuple[Exclusion, ...], ...] = (),
+    telemetry: float | None = None,
+    **values: Any,
+) -> Scenario:
+    for key in ("models", "blocks"):
+        if key not in values:
+            raise Misfit(key, f"the key {key!r} is missing: {SCENARIO.keys[key].help}")
+    if telemetry is not None:
+        values["telemetry_rate_hz"] = telemetry
+    made = Scenario(exclude=tuple(one for several in exclude for one in several), **values)
+    _check_lab(made)
+    _check_addresses(made)
+    return made
+
+
+def _check_lab(scenario: Scenario) -> None:
+    for what, names in (
+        ("nickname", [device.nickname for device in scenario.lab if device.nickname]),
+        ("address", [device.address for device in scenario.lab]),
+    ):
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise Misfit("lab", f"the {what} {twice!r} is there twice; rename one")
+
+
+def _check_addresses(scenario: Scenario) -> None:
+    nicknames = {device.nickname for device in scenario.lab if device.nickname}
+    places: list[tuple[str, DeviceSelector]] = [("devices", one) for one in scenario.devices]
+    places += [("blocks", block.when) for block in scenario.blocks if block.when is not None]
+    for key, selector in places:
+        address = selector.address
+        if address is None or address == "local" or ":" in address or address in nicknames:
+            continue
+        known = f"nicknames are {', '.join(sorted(nicknames))}" if nicknames else "no lab is given"
+        raise Misfit(
+            key, f"unknown device {address!r}; write local, android:SERIAL or a nickname ({known})"
+        )
+
+
+SCENARIO = Record(
+    _scenario,
+    {
+        "schema": Key(Integer(1, SCHEMA_VERSION), "version of the format: 1", required=True),
+        "name": Key(Text(limit=200), "the name in reports; the file's name by default"),
+        "extends": Key(Text(), "a file with defaults and the lab's inventory"),
+        "models": Key(Many(MODEL), "what is measured"),
+        "devices": Key(Many(Selector()), "where: local, nicknames, or platform=android,os>=13"),
+        "blocks": Key(Many(BLOCK), "the matrix, as a union of dense blocks"),
+        "exclude": Key(Many(EXCLUSION, least=0), "holes in the matrix, with reasons"),
+        "loads": Key(Many(LOAD), "how inferences arrive; each load becomes its own cells"),
+        "repeats": Key(REPEATS, "trials of each cell, each in a fresh process"),
+        "order": Key(ORDER, "in which order trials run"),
+        "gates": Key(GATES, "conditions that must hold before a trial starts"),
+        "telemetry": Key(
+            Record(
+                lambda rate_hz: rate_hz,
+                {"rate_hz": Key(Number(0, 100, above=True), "readings per second", required=True)},
+            ),
+            "how often the device is read from outside",
+        ),
+        "memory": Key(MEMORY, "a pass of its own that measures memory"),
+        "require": Key(REQUIRE, "what a trial must satisfy to be valid"),
+        "limits": Key(Many(LIMIT, least=0), "upper bounds; exceeding one ends the run with code 1"),
+        "lab": Key(Many(LAB_DEVICE, strict=True, least=0), "the inventory of devices"),
+        "catalogue": Key(FilePath(), "a model catalogue of your own"),
+        "seed": Key(Integer(0, _MAX_SEED), "for the random inputs"),
+        **{
+            name: Key(NotYet(), about)
+            for name, about in {
+                "arms": "two sides of a comparison",
+                "energy": "energy per inference",
+                "accuracy": "accuracy on a dataset",
+                "notify": "messages after a run",
+                "prepare": "settings of phones",
+                "nightly": "nightly comparisons",
+                "finish_by": "time at which a nightly run ends",
+            }.items()
+        },
+    },
+    # A file that others extend may lack the matrix, and so may one that extends another.
+    extra={
+        "anyOf": [{"required": keys} for keys in (["models", "blocks"], ["extends"], ["lab"])],
+    },
+)
