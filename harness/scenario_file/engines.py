@@ -6,26 +6,25 @@ delegate or an option is the runner's to say (``BackendRejected``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-#: Engine options of a block by name, with the values they take; None means any text.
-OPTION_VALUES: dict[str, tuple[str | bool, ...] | None] = {
-    "xnnpack": (True, False),
-    "load": ("mmap", "buffer"),
-    "affinity": None,
-}
+OptionValues = tuple[str | bool, ...]
+
+_SWITCH: OptionValues = (True, False)
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One engine. ``delegates`` exist for it at all, by the platform on which they do.
+    """One engine.
 
-    ``cpu`` is the engine's default path on the processor, whatever kernels that uses.
+    ``delegates`` exist for it at all, by the platform on which they do; ``cpu`` is the engine's
+    default path on the processor, whatever kernels that uses. ``options`` are the values of each
+    engine option.
     """
 
     delegates: dict[str, tuple[str, ...]]
-    options: tuple[str, ...]
+    options: dict[str, OptionValues]
 
 
 #: Platforms are the first part of a device id: ``local``, ``android:SERIAL``, ``ios:UDID``.
@@ -36,7 +35,7 @@ ENGINES: dict[str, Engine] = {
             "android": ("cpu", "xnnpack", "gpu", "nnapi", "qnn"),
             "ios": ("cpu", "xnnpack", "gpu", "coreml"),
         },
-        options=("xnnpack", "load", "affinity"),
+        options={"xnnpack": _SWITCH, "load": ("mmap", "buffer")},
     ),
     "onnxruntime": Engine(
         delegates={
@@ -44,20 +43,30 @@ ENGINES: dict[str, Engine] = {
             "android": ("cpu", "xnnpack", "nnapi", "qnn"),
             "ios": ("cpu", "xnnpack", "coreml"),
         },
-        options=("load", "affinity"),
+        options={
+            "load": ("file", "buffer"),
+            "graph_optimization": ("disable", "basic", "extended", "all"),
+            "allow_spinning": _SWITCH,
+        },
     ),
-    "coreml": Engine(delegates={"ios": ("all", "cpu")}, options=()),
+    "coreml": Engine(delegates={"ios": ("all", "cpu")}, options={}),
 }
+
+
+def _union(several: Iterable[Iterable[str | bool]]) -> OptionValues:
+    return tuple(dict.fromkeys(value for values in several for value in values))
+
 
 #: Every delegate of any engine.
 DELEGATES: tuple[str, ...] = tuple(
-    dict.fromkeys(
-        delegate
-        for engine in ENGINES.values()
-        for names in engine.delegates.values()
-        for delegate in names
-    )
+    str(name) for name in _union(_union(e.delegates.values()) for e in ENGINES.values())
 )
+
+#: Every option of any engine, with all values that it takes for any of them.
+OPTIONS: dict[str, OptionValues] = {
+    name: _union(engine.options.get(name, ()) for engine in ENGINES.values())
+    for name in dict.fromkeys(name for engine in ENGINES.values() for name in engine.options)
+}
 
 
 def obstacle(
@@ -71,9 +80,12 @@ def obstacle(
         return f"{engine} does not run on this device ({platform})"
     if delegate not in known.delegates[platform]:
         return f"the delegate {delegate} of {engine} is not on this device ({platform})"
-    foreign = [name for name in options if name not in known.options]
-    if foreign:
-        return f"{engine} has no option {foreign[0]}"
+    for name, value in options.items():
+        if name not in known.options:
+            return f"{engine} has no option {name}"
+        if value not in known.options[name]:
+            values = " and ".join(str(one) for one in known.options[name])
+            return f"{engine} has no {name}: {value}, only {values}"
     if delegate == "xnnpack" and options.get("xnnpack") is False:
         return "xnnpack: false contradicts the delegate xnnpack"
     return None

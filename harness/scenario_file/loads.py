@@ -16,7 +16,7 @@ from harness.scenario import (
     Warmup,
 )
 from harness.scenario_file.kinds import Choice, Integer, Number
-from harness.scenario_file.structures import Key, Misfit, Record, Tagged
+from harness.scenario_file.structures import Key, Misfit, Named, Record, Tagged
 
 #: The longest timed part of a trial: 72 hours.
 MAX_SECONDS = 72 * 3600.0
@@ -61,7 +61,12 @@ def _warmup(default: Warmup) -> Record[Warmup]:
 
 
 def _warmup_key(default: Warmup) -> Key:
-    return Key(_warmup(default), "how each trial warms up before anything is timed")
+    kind = Named("warmup", _warmup(default))
+    return Key(kind, "how each trial warms up before anything is timed")
+
+
+#: The kinds of warm-up differ in their defaults only, which are no part of the JSON schema.
+WARMUP = Named("warmup", _warmup(Warmup()))
 
 
 def _single_stream(**values: Any) -> SingleStream:

@@ -16,7 +16,7 @@ from harness.scenario import (
     ModelRef,
     Shapes,
 )
-from harness.scenario_file.engines import DELEGATES, ENGINES, OPTION_VALUES
+from harness.scenario_file.engines import DELEGATES, ENGINES, OPTIONS, OptionValues
 from harness.scenario_file.kinds import (
     Choice,
     FilePath,
@@ -29,7 +29,7 @@ from harness.scenario_file.kinds import (
     Word,
 )
 from harness.scenario_file.nodes import Node
-from harness.scenario_file.selectors import Selector
+from harness.scenario_file.selectors import SELECTOR
 from harness.scenario_file.structures import ByKey, Key, Many, Misfit, Record, Table
 from harness.variant import ModelFormat
 
@@ -106,9 +106,7 @@ MODEL: ByKey[ModelRef] = ByKey(
 )
 
 
-def _option_kind(values: tuple[str | bool, ...] | None) -> Kind[Any]:
-    if values is None:
-        return Word()
+def _option_kind(values: OptionValues) -> Kind[Any]:
     if True in values:
         return Flag()
     return Choice(tuple(str(value) for value in values))
@@ -118,7 +116,7 @@ def _block(engine: tuple[str, ...], **values: Any) -> MatrixBlock:
     when: DeviceSelector | None = values.get("when")
     if when is not None and when.count is not None:
         raise Misfit("when", "per and count choose among devices; give them under devices")
-    names = [name for name in OPTION_VALUES if name in values]
+    names = [name for name in OPTIONS if name in values]
     products = itertools.product(*(dict.fromkeys(values.pop(name)) for name in names))
     plain = {"delegate": "delegates", "threads": "threads", "batch": "batches", "when": "when"}
     given = {plain[name]: value for name, value in values.items()}
@@ -133,11 +131,12 @@ BLOCK = Record(
         "delegate": Key(Many(Choice(DELEGATES)), "where the engine runs them; cpu by default"),
         "threads": Key(Many(Integer(1, _MAX_THREADS)), "processor threads; 1 by default"),
         "batch": Key(Many(Integer(1, _MAX_BATCH)), "inputs per inference; 1 by default"),
-        "when": Key(Selector(), "only on devices that match, such as platform=android"),
+        "when": Key(SELECTOR, "only on devices that match, such as platform=android"),
+        "affinity": Key(NotYet(), "processor cores that the runner is held to"),
         "power_mode": Key(NotYet(), "power modes of phone delegates"),
         **{
             name: Key(Many(_option_kind(values)), f"engine option {name}")
-            for name, values in OPTION_VALUES.items()
+            for name, values in OPTIONS.items()
         },
     },
 )
@@ -154,8 +153,7 @@ CELL_KEYS = (
     "threads",
     "batch",
     "load",
-    "xnnpack",
-    "affinity",
+    *(name for name in OPTIONS if name != "load"),  # the load kind has the name
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from harness.scenario_file.kinds import Schema
-from harness.scenario_file.table import SCENARIO
+from harness.scenario_file.table import DEFINITIONS, SCENARIO
 
 
 def json_schema() -> Schema:
@@ -14,6 +14,7 @@ def json_schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "benchfarm scenario",
         **SCENARIO.schema(),
+        "$defs": {named.name: named.kind.schema() for named in DEFINITIONS},
     }
 
 

@@ -10,6 +10,7 @@ from harness.errors import ScenarioError, UserError
 from harness.scenario import DeviceSelector
 from harness.scenario_file.kinds import Schema, Word
 from harness.scenario_file.nodes import Node
+from harness.scenario_file.structures import Named
 
 #: Longer operators first, so that ``>=`` is not read as ``>``.
 OPERATORS = ("!=", ">=", "<=", "=", ">", "<")
@@ -118,3 +119,6 @@ class Selector:
                 },
             ]
         }
+
+
+SELECTOR = Named("selector", Selector())

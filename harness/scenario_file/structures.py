@@ -131,6 +131,22 @@ class Record(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Named(Generic[T]):
+    """A kind that the JSON schema defines once, under ``$defs``, and refers to by name."""
+
+    name: str
+    kind: Kind[T]
+
+    def read(self, node: Node) -> T:
+        """What the kind reads."""
+        return self.kind.read(node)
+
+    def schema(self) -> Schema:
+        """A reference."""
+        return {"$ref": f"#/$defs/{self.name}"}
+
+
+@dataclass(frozen=True, slots=True)
 class Tagged(Generic[T]):
     """One of several records, named by its key ``kind``; the bare name stands for its defaults."""
 

@@ -28,10 +28,10 @@ from harness.scenario_file.kinds import (
     Text,
     Word,
 )
-from harness.scenario_file.loads import LOAD
+from harness.scenario_file.loads import LOAD, WARMUP
 from harness.scenario_file.models import BLOCK, CELL_KEYS, EXCLUSION, MODEL
-from harness.scenario_file.selectors import Selector
-from harness.scenario_file.structures import Key, Many, Misfit, Record
+from harness.scenario_file.selectors import SELECTOR
+from harness.scenario_file.structures import Key, Many, Misfit, Named, Record
 from harness.validity.limits import bound_names
 
 _MAX_REPEATS = 1000
@@ -189,17 +189,34 @@ def _check_addresses(scenario: Scenario) -> None:
         )
 
 
+_MODEL = Named("model", MODEL)
+_BLOCK = Named("block", BLOCK)
+_EXCLUSION = Named("exclusion", EXCLUSION)
+_LOAD = Named("load", LOAD)
+_LIMIT = Named("limit", LIMIT)
+
+#: What the JSON schema defines once.
+DEFINITIONS: tuple[Named[Any], ...] = (
+    _MODEL,
+    SELECTOR,
+    _BLOCK,
+    _EXCLUSION,
+    _LOAD,
+    WARMUP,
+    _LIMIT,
+)
+
 SCENARIO = Record(
     _scenario,
     {
         "schema": Key(Integer(1, SCHEMA_VERSION), "version of the format: 1", required=True),
         "name": Key(Text(limit=200), "the name in reports; the file's name by default"),
         "extends": Key(Text(), "a file with defaults and the lab's inventory"),
-        "models": Key(Many(MODEL), "what is measured"),
-        "devices": Key(Many(Selector()), "where: local, nicknames, or platform=android,os>=13"),
-        "blocks": Key(Many(BLOCK), "the matrix, as a union of dense blocks"),
-        "exclude": Key(Many(EXCLUSION, least=0), "holes in the matrix, with reasons"),
-        "loads": Key(Many(LOAD), "how inferences arrive; each load becomes its own cells"),
+        "models": Key(Many(_MODEL), "what is measured"),
+        "devices": Key(Many(SELECTOR), "where: local, nicknames, or platform=android,os>=13"),
+        "blocks": Key(Many(_BLOCK), "the matrix, as a union of dense blocks"),
+        "exclude": Key(Many(_EXCLUSION, least=0), "holes in the matrix, with reasons"),
+        "loads": Key(Many(_LOAD), "how inferences arrive; each load becomes its own cells"),
         "repeats": Key(REPEATS, "trials of each cell, each in a fresh process"),
         "order": Key(ORDER, "in which order trials run"),
         "gates": Key(GATES, "conditions that must hold before a trial starts"),
@@ -212,7 +229,9 @@ SCENARIO = Record(
         ),
         "memory": Key(MEMORY, "a pass of its own that measures memory"),
         "require": Key(REQUIRE, "what a trial must satisfy to be valid"),
-        "limits": Key(Many(LIMIT, least=0), "upper bounds; exceeding one ends the run with code 1"),
+        "limits": Key(
+            Many(_LIMIT, least=0), "upper bounds; exceeding one ends the run with code 1"
+        ),
         "lab": Key(Many(LAB_DEVICE, strict=True, least=0), "the inventory of devices"),
         "catalogue": Key(FilePath(), "a model catalogue of your own"),
         "seed": Key(Integer(0, _MAX_SEED), "for the random inputs"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from harness.record import METRICS, Cell
+from harness.record import METRICS, Cell, OptionValue
 from harness.scenario import Limit
 from harness.units import BYTES_PER_KIB, BYTES_PER_MIB, NS_PER_MS, NS_PER_S, NS_PER_US, significant
 
@@ -93,8 +93,12 @@ def matches(cell: Cell, match: Mapping[str, str]) -> bool:
 
 
 def cell_keys(cell: Cell) -> dict[str, str]:
-    """What a cell can be picked by in limits and exclusions, as text."""
+    """What a cell can be picked by in limits and exclusions, as text.
+
+    ``load`` is the load kind, ``memory`` for the memory pass (never the engine option of that name).
+    """
     return {
+        **{key: _text(value) for key, value in cell.options.items()},
         "device": cell.device_id,
         "model": cell.variant.model,
         "variant": cell.variant.name,
@@ -104,18 +108,25 @@ def cell_keys(cell: Cell) -> dict[str, str]:
         "delegate": cell.delegate,
         "threads": str(cell.threads),
         "batch": str(cell.batch),
-        "load": cell.load.kind,
+        "load": _load(cell),
         "purpose": cell.purpose,
-        **{key: str(value) for key, value in cell.options.items()},
     }
+
+
+def _load(cell: Cell) -> str:
+    return cell.load.kind if cell.purpose == "timing" else "memory"
+
+
+def _text(value: OptionValue) -> str:
+    """As YAML writes it: ``true``, not ``True``."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def describe(cell: Cell) -> str:
     """A cell for people: ``mobilenet_v2/fp32 tflite cpu t1 b1 single_stream on local``."""
-    what = cell.load.kind if cell.purpose == "timing" else "memory"
     return (
         f"{cell.variant.label} {cell.engine} {cell.delegate} t{cell.threads} b{cell.batch} "
-        f"{what} on {cell.device_id}"
+        f"{_load(cell)} on {cell.device_id}"
     )
 
 
