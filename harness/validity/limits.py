@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 from harness.record import METRICS, Cell, OptionValue
 from harness.scenario import Limit
-from harness.units import BYTES_PER_KIB, BYTES_PER_MIB, NS_PER_MS, NS_PER_S, NS_PER_US, significant
+from harness.units import BYTES_PER_KIB, BYTES_PER_MIB, NS_PER_MS, NS_PER_S, NS_PER_US
 
 #: Units that may stand in for a stored one, each with its size in the stored unit.
 _UNITS: dict[str, dict[str, int]] = {
@@ -61,7 +61,7 @@ def metric_for_bound(name: str) -> tuple[str, float]:
 def exceeded(limits: Sequence[Limit], cells: Sequence[CellMetrics]) -> list[str]:
     """One line for every bound that a cell's value is above; values are in stored units."""
     return [
-        f"{describe(cell)}: {name} is {significant(value, 4)}, the limit is {bound:g}"
+        f"{describe(cell)}: {name} is {value:.6g}, the limit is {bound:g}"
         for limit in limits
         for cell, metrics in cells
         if matches(cell, limit.match)
