@@ -1,0 +1,94 @@
+"""The data of one trial on disk: raw streams while measuring, Parquet files afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from harness.stats.samples import Samples
+from harness.store import columns, layout
+from harness.store.columns import Blocks, Trace
+from harness.store.files import translated
+from harness.store.parquet import count_rows, read_parquet, write_parquet
+from harness.store.streams import read_stream
+
+
+def settle(folder: Path) -> None:
+    """Turn the raw streams of a trial into Parquet files, a bounded piece at a time.
+
+    The streams stay until :func:`drop_raw`; doing it again gives the same files.
+    """
+    samples, traces = folder / layout.RAW_SAMPLES, folder / layout.RAW_TRACES
+    if samples.exists():
+        tables = (columns.samples_table(raw) for raw in read_stream(samples))
+        write_parquet(folder / layout.SAMPLES, columns.SAMPLE_SCHEMA, tables)
+        tables = (columns.blocks_table(raw) for raw in read_stream(samples))
+        write_parquet(folder / layout.BLOCKS, columns.BLOCK_SCHEMA, tables)
+    if traces.exists():
+        tables = (columns.sorted_by_channel(raw) for raw in read_stream(traces))
+        write_parquet(folder / layout.TRACES, columns.TRACE_SCHEMA, tables)
+
+
+def drop_raw(folder: Path) -> None:
+    """Delete the raw streams of a settled trial and what a killed writer left half-written."""
+    with translated(folder):
+        for name in (layout.RAW_SAMPLES, layout.RAW_TRACES):
+            (folder / name).unlink(missing_ok=True)
+        for leftover in folder.glob(f"*{layout.TEMPORARY_SUFFIX}"):
+            leftover.unlink()
+
+
+class RawData:
+    """What was written of a trial so far, read back from its streams."""
+
+    def __init__(self, folder: Path) -> None:
+        self._samples, self._traces = folder / layout.RAW_SAMPLES, folder / layout.RAW_TRACES
+
+    def samples(self, rows: int) -> Samples:
+        """All samples; ``rows`` is how many there are."""
+        tables = (columns.samples_table(raw) for raw in read_stream(self._samples))
+        return columns.collect_samples(tables, rows)
+
+    def blocks(self) -> Blocks:
+        """All blocks."""
+        return columns.collect_blocks(
+            columns.blocks_table(raw) for raw in read_stream(self._samples)
+        )
+
+    def trace(self, channel: str) -> Trace:
+        """One channel; empty when it was never read."""
+        return columns.collect_trace(read_stream(self._traces), channel)
+
+
+class SettledData:
+    """The Parquet files of an ended trial. What was never measured is empty, not an error."""
+
+    def __init__(self, folder: Path) -> None:
+        self._samples, self._blocks = folder / layout.SAMPLES, folder / layout.BLOCKS
+        self._traces = folder / layout.TRACES
+
+    def samples(self) -> Samples:
+        """All samples, warm-up included."""
+        return columns.collect_samples(read_parquet(self._samples), count_rows(self._samples))
+
+    def blocks(self) -> Blocks:
+        """All blocks."""
+        return columns.collect_blocks(read_parquet(self._blocks))
+
+    def trace(self, channel: str) -> Trace:
+        """One channel; empty when it was never read."""
+        return columns.collect_trace(read_parquet(self._traces), channel)
+
+    def trace_channels(self) -> tuple[str, ...]:
+        """Names of the channels that have readings."""
+        names: set[str] = set()
+        for table in read_parquet(self._traces, ["channel"]):
+            names.update(pc.unique(table["channel"]).to_pylist())
+        return tuple(sorted(names))
+
+    def iter_trace_batches(self) -> Iterator[dict[str, Trace]]:
+        """All channels together, one bounded stretch of time after another."""
+        for table in read_parquet(self._traces):
+            yield columns.traces_by_channel(table)

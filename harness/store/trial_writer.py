@@ -1,0 +1,139 @@
+"""One attempt at one trial while it is being measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from harness.clock import Clock
+from harness.device import Reading
+from harness.record import BlockRecord, Trial, TrialRecord
+from harness.stats.samples import Int64Array, Samples
+from harness.store import layout
+from harness.store.columns import RAW_SCHEMA, TRACE_SCHEMA, Blocks, Trace, raw_batch, traces_batch
+from harness.store.documents import write_record
+from harness.store.files import sync_folder, translated, write_atomically
+from harness.store.streams import StreamWriter
+from harness.store.trial_data import RawData, drop_raw, settle
+from harness.units import NS_PER_S
+
+#: How much power loss may take from a long trial: what came in since the last sync.
+SYNC_EVERY_NS = 5 * NS_PER_S
+_PENDING_READINGS = 4096
+
+
+class TrialWriter:
+    """Takes in the blocks and readings of one attempt; used by one thread.
+
+    Blocks survive the death of this process as soon as :meth:`add_block` returns, and power loss
+    within five seconds. Readings are gathered for up to five seconds, since one by one they would
+    weigh more in framing than in data.
+    """
+
+    def __init__(
+        self,
+        trial: Trial,
+        attempt: int,
+        folder: Path,
+        clock: Clock,
+        finished: Callable[[TrialRecord], None],
+    ) -> None:
+        self.trial, self.attempt, self.folder = trial, attempt, folder
+        self._clock, self._finished = clock, finished
+        self._samples: StreamWriter | None = None
+        self._traces: StreamWriter | None = None
+        self._pending: list[Reading] = []
+        self._rows = 0
+        self._synced_at_ns = clock.monotonic_ns()
+        self._data = RawData(folder)
+
+    def add_block(self, block: BlockRecord, columns: Mapping[str, Int64Array]) -> None:
+        """Store a block and its samples; StoreError when the disk is full.
+
+        ``columns`` are those of :data:`harness.wire.messages.SAMPLE_COLUMNS`, with ``intended_ns``
+        for blocks that have an arrival rate.
+        """
+        batch = raw_batch(block, columns)
+        if self._samples is None:
+            self._samples = StreamWriter(self.folder / layout.RAW_SAMPLES, RAW_SCHEMA)
+        self._samples.append(batch)
+        self._rows += block.count
+        self._sync_now_and_then()
+
+    def add_readings(self, readings: Sequence[Reading]) -> None:
+        """Store telemetry readings."""
+        self._pending.extend(readings)
+        if len(self._pending) >= _PENDING_READINGS:
+            self._write_readings()
+        self._sync_now_and_then()
+
+    def samples(self) -> Samples:
+        """Every sample so far, warm-up included."""
+        return self._data.samples(self._rows)
+
+    def blocks(self) -> Blocks:
+        """Every block so far."""
+        return self._data.blocks()
+
+    def trace(self, channel: str) -> Trace:
+        """Every reading of one channel so far."""
+        self._write_readings()
+        return self._data.trace(channel)
+
+    def finish(self, record: TrialRecord, log: str = "") -> None:
+        """Settle the data as Parquet, write ``log.txt`` and, last, ``trial.json``.
+
+        After a StoreError nothing half-written is visible; the raw data stay for the next start.
+        """
+        if (record.trial.id, record.attempt) != (self.trial.id, self.attempt):
+            raise ValueError(f"not the record of attempt {self.attempt} of {self.trial.id}")
+        self._write_readings()
+        self.close()
+        write_trial(self.folder, record, log)
+        self._finished(record)
+        drop_raw(self.folder)
+
+    def close(self) -> None:
+        """Close the streams; what they hold stays."""
+        for stream in self._streams():
+            stream.close()
+
+    def _streams(self) -> list[StreamWriter]:
+        return [stream for stream in (self._samples, self._traces) if stream is not None]
+
+    def _sync_now_and_then(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        if now_ns - self._synced_at_ns < SYNC_EVERY_NS:
+            return
+        self._write_readings()
+        for stream in self._streams():
+            stream.sync()
+        self._synced_at_ns = now_ns
+
+    def _write_readings(self) -> None:
+        if not self._pending:
+            return
+        if self._traces is None:
+            self._traces = StreamWriter(self.folder / layout.RAW_TRACES, TRACE_SCHEMA)
+        self._traces.append(_batch(self._pending))
+        self._pending = []
+
+
+def write_trial(folder: Path, record: TrialRecord, log: str) -> None:
+    """Everything of an ended attempt that is not raw; ``trial.json`` comes last."""
+    settle(folder)
+    if log:
+        write_atomically(folder / layout.LOG, log.encode("utf-8", "backslashreplace"))
+    write_record(folder / layout.TRIAL, record)
+    with translated(folder):
+        sync_folder(folder)
+
+
+def _batch(readings: Sequence[Reading]) -> pa.RecordBatch:
+    return traces_batch(
+        [reading.channel for reading in readings],
+        [reading.at_ns for reading in readings],
+        [reading.value for reading in readings],
+    )
