@@ -85,5 +85,13 @@ def test_patterns(cell, match, fits):
     assert matches(cell, match) is fits
 
 
-def test_engine_options_are_keys_too(cell):
-    assert cell_keys(replace(cell, options={"xnnpack": False}))["xnnpack"] == "False"
+def test_engine_options_are_keys_too_as_yaml_writes_them(cell):
+    assert cell_keys(replace(cell, options={"xnnpack": False}))["xnnpack"] == "false"
+
+
+def test_an_engine_option_never_hides_a_key_of_the_cell(cell):
+    assert cell_keys(replace(cell, options={"load": "mmap"}))["load"] == "single_stream"
+
+
+def test_the_memory_pass_is_a_load_of_its_own(cell):
+    assert matches(replace(cell, purpose="memory"), {"load": "memory"})
