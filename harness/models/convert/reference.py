@@ -50,7 +50,8 @@ def apply(layer: Layer, values: dict[str, Doubles]) -> Doubles:
         case Add():
             return values[layer.left] + values[layer.right]
         case GlobalMean():
-            return values[layer.source].mean(axis=(1, 2))
+            pooled: Doubles = values[layer.source].mean(axis=(1, 2))
+            return pooled
         case Dense():
             return values[layer.source] @ layer.weights.astype(np.float64) + layer.bias
 

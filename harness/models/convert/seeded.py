@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.models.convert.inputs import random_images
 from harness.models.convert.layers import (
@@ -151,12 +149,14 @@ def _zeros(count: int) -> Floats:
     return np.zeros(count, np.float32)
 
 
-def _round_relative(values: NDArray[Any]) -> NDArray[Any]:
+def _round_relative(values: Doubles) -> Doubles:
     """``values`` with the mantissa cut to twelve bits."""
     mantissa, exponent = np.frexp(values)
-    return np.ldexp(_round_absolute(mantissa), exponent)
+    rounded: Doubles = np.ldexp(_round_absolute(mantissa), exponent)
+    return rounded
 
 
-def _round_absolute(values: NDArray[Any]) -> NDArray[Any]:
+def _round_absolute(values: Doubles) -> Doubles:
     """``values`` to the nearest multiple of 2**-12."""
-    return np.round(values * 2**_ROUNDING_BITS) / 2**_ROUNDING_BITS
+    rounded: Doubles = np.round(values * 2**_ROUNDING_BITS) / 2**_ROUNDING_BITS
+    return rounded

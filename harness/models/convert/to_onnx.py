@@ -59,8 +59,8 @@ class _Writer:
             case Conv():
                 self._conv(layer, layer.weights.transpose(3, 2, 0, 1), groups=1)
             case Depthwise():
-                weights = layer.weights.transpose(2, 0, 1)[:, np.newaxis]
-                self._conv(layer, weights, groups=len(layer.bias))
+                filters = layer.weights.transpose(2, 0, 1)[:, np.newaxis]
+                self._conv(layer, filters, groups=len(layer.bias))
             case Add():
                 self._node("Add", [layer.left, layer.right], layer.name)
             case GlobalMean():

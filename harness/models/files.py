@@ -1,0 +1,151 @@
+"""Files of the model cache: content-addressed objects, appearing whole or not at all.
+
+::
+
+    <root>/objects/ab/<sha-256>.onnx    a model, read-only
+    <root>/objects/ab/<sha-256>.json    its manifest, when it was built here
+    <root>/recipes/<recipe key>.json    which digest a recipe led to
+    <root>/work/<name>/                 a build or import in progress, under <root>/locks/<name>
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.errors import CatalogueError
+from harness.variant import ModelFormat
+
+_CHUNK_BYTES = 1024 * 1024
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class CacheFiles:
+    """Reads and writes the cache folder; its trouble becomes a :class:`CatalogueError`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find(self, digest: str) -> Path | None:
+        """Where the model with this digest lies, None when it is not here."""
+        if not _DIGEST.fullmatch(digest):
+            return None
+        candidates = (self._object(digest, str(fmt)) for fmt in ModelFormat)
+        return next((path for path in candidates if path.is_file()), None)
+
+    def keep(self, file: Path, digest: str, fmt: ModelFormat) -> Path:
+        """Move a finished file from a workspace to its place; an equal one there is replaced."""
+        target = self._object(digest, str(fmt))
+        file.chmod(0o444)
+        _move_into_place(file, target)
+        return target
+
+    def write_manifest(self, workspace: Path, digest: str, manifest: dict[str, object]) -> None:
+        """Put a manifest beside the model."""
+        self._write_json(workspace, self._object(digest, "json"), manifest)
+
+    def write_recipe(self, workspace: Path, key: str, digest: str) -> None:
+        """Remember which digest a recipe led to."""
+        self._write_json(workspace, self._recipe(key), {"digest": digest})
+
+    def manifest_of_recipe(self, key: str) -> dict[str, Any] | None:
+        """The manifest of what a recipe led to, None when it has not been built or is damaged."""
+        made = _read_json(self._recipe(key))
+        digest = str(made.get("digest")) if made else ""
+        found = self.find(digest)
+        manifest = _read_json(self._object(digest, "json")) if found else None
+        if found is None or manifest is None or manifest.get("digest") != digest:
+            return None
+        return manifest if manifest.get("size_bytes") == found.stat().st_size else None
+
+    @contextlib.contextmanager
+    def workspace(self, name: str) -> Iterator[Path]:
+        """An empty folder of our own; whoever else wants ``name`` waits, also across processes.
+
+        The folder goes away at the end. What a killed process left is removed by the next one.
+        """
+        with self._explained():
+            locks = self.root / "locks"
+            locks.mkdir(parents=True, exist_ok=True)
+            with (locks / name).open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                folder = self.root / "work" / name
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
+                try:
+                    yield folder
+                finally:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise CatalogueError(
+                f"the model cache {self.root} cannot be written ({error.strerror or error}); "
+                "make room or set BENCHFARM_CACHE to another folder"
+            ) from error
+
+    def _object(self, digest: str, suffix: str) -> Path:
+        return self.root / "objects" / digest[:2] / f"{digest}.{suffix}"
+
+    def _recipe(self, key: str) -> Path:
+        return self.root / "recipes" / f"{key}.json"
+
+    def _write_json(self, workspace: Path, target: Path, content: dict[str, object]) -> None:
+        draft = workspace / "draft.json"
+        draft.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        _move_into_place(draft, target)
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def copy_hashed(source: Path, target: Path) -> str:
+    """Copy a user's file and return the SHA-256 of what was copied.
+
+    Trouble with the source becomes a :class:`CatalogueError` that names it.
+    """
+    hashed = hashlib.sha256()
+    with target.open("wb") as out:
+        for chunk in _chunks(source):
+            hashed.update(chunk)
+            out.write(chunk)
+    return hashed.hexdigest()
+
+
+def _chunks(source: Path) -> Iterator[bytes]:
+    try:
+        with source.open("rb") as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                yield chunk
+    except OSError as error:
+        raise CatalogueError(f"{source}: cannot be read ({error.strerror or error})") from None
+
+
+def _move_into_place(file: Path, target: Path) -> None:
+    """Rename durably: the bytes are on the disk before the name is."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("rb") as stream:
+        os.fsync(stream.fileno())
+    file.replace(target)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

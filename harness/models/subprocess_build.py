@@ -1,0 +1,84 @@
+"""Starts one build in a process of its own and explains how it failed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from harness.errors import CatalogueError
+
+_TIMEOUT_S = 1800  #: a build takes seconds; this only ends one that hangs
+
+
+def run_build(
+    label: str, recipe: dict[str, object], source: Path | None, target: Path, workspace: Path
+) -> dict[str, Any]:
+    """Write ``target`` from ``recipe``; returns the builder's part of the manifest.
+
+    Everything temporary lies in ``workspace``. Raises :class:`CatalogueError` in one line.
+    """
+    result_path, log_path = workspace / "result.json", workspace / "build.log"
+    job = {
+        "recipe": recipe,
+        "source": str(source) if source else None,
+        "target": str(target),
+        "result": str(result_path),
+    }
+    job_path = workspace / "job.json"
+    job_path.write_text(json.dumps(job), encoding="utf-8")
+    returncode = _run(job_path, log_path)
+    result = json.loads(result_path.read_text()) if result_path.is_file() else {}
+    if returncode == 0 and "manifest" in result:
+        manifest: dict[str, Any] = result["manifest"]
+        return manifest
+    raise CatalogueError(f"building {label} failed: {_reason(result, returncode, log_path)}")
+
+
+def _run(job_path: Path, log_path: Path) -> int | None:
+    """The builder's exit code, None when it had to be stopped."""
+    environment = {
+        **os.environ,
+        "PYTHONHASHSEED": "0",  # converters that walk over sets must walk the same way each time
+        "TMPDIR": str(job_path.parent),
+    }
+    command = [sys.executable, "-P", "-m", "harness.models.convert", str(job_path)]
+    with log_path.open("wb") as log:
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                timeout=_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return None
+    return done.returncode
+
+
+def _reason(result: dict[str, Any], returncode: int | None, log_path: Path) -> str:
+    module = result.get("missing_module")
+    if module:
+        return f"the module {module} is missing; install it with pip install 'benchfarm[models]'"
+    if "error" in result:
+        return str(result["error"])
+    if returncode is None:
+        return f"the builder was stopped after {_TIMEOUT_S} s"
+    how = _signal_name(returncode) if returncode < 0 else f"exit code {returncode}"
+    said = log_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+    last = f"; it last said: {said[0][:300]}" if said else ""
+    return f"the builder ended with {how}{last}"
+
+
+def _signal_name(returncode: int) -> str:
+    try:
+        return signal.Signals(-returncode).name
+    except ValueError:
+        return f"signal {-returncode}"
