@@ -80,12 +80,17 @@ def obstacle(
         return f"{engine} does not run on this device ({platform})"
     if delegate not in known.delegates[platform]:
         return f"the delegate {delegate} of {engine} is not on this device ({platform})"
-    for name, value in options.items():
-        if name not in known.options:
-            return f"{engine} has no option {name}"
-        if value not in known.options[name]:
-            values = " and ".join(str(one) for one in known.options[name])
-            return f"{engine} has no {name}: {value}, only {values}"
     if delegate == "xnnpack" and options.get("xnnpack") is False:
         return "xnnpack: false contradicts the delegate xnnpack"
+    return _option_obstacle(engine, options)
+
+
+def _option_obstacle(engine: str, options: Mapping[str, object]) -> str | None:
+    known = ENGINES[engine].options
+    for name, value in options.items():
+        if name not in known:
+            return f"{engine} has no option {name}"
+        if value not in known[name]:
+            values = " and ".join(str(one) for one in known[name])
+            return f"{engine} has no {name}: {value}, only {values}"
     return None

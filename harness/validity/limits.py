@@ -95,7 +95,7 @@ def matches(cell: Cell, match: Mapping[str, str]) -> bool:
 def cell_keys(cell: Cell) -> dict[str, str]:
     """What a cell can be picked by in limits and exclusions, as text.
 
-    ``load`` is the load kind, ``memory`` for the memory pass (never the engine option of that name).
+    ``load`` is the load kind, ``memory`` for the memory pass, never the engine option ``load``.
     """
     return {
         **{key: _text(value) for key, value in cell.options.items()},
