@@ -57,8 +57,8 @@ _KINDS = (
     FindingKind(
         "FEW-SAMPLES",
         Severity.DOUBT,
-        "Fewer inferences were timed than the load kind asks for.",
-        "Raise min_seconds, or use the burst load, which promises less.",
+        "Less was timed than the scenario's load asks for.",
+        "Raise max_seconds, or use the burst load, which promises less.",
     ),
     FindingKind(
         "SHORT-RUN",
