@@ -20,7 +20,7 @@ EXIT_INTERRUPTED = 130
 
 
 def run_and_exit(command: click.Command) -> None:
-    """Run the command line and exit with its code; never a traceback for what we raise on purpose."""
+    """Run the command line and exit with its code; what we raise on purpose is one line."""
     try:
         code = command.main(standalone_mode=False)
     except click.ClickException as error:

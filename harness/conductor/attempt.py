@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from harness.conductor.metrics import trial_metrics
 from harness.device import Reading, Runner
 from harness.record import (
@@ -15,12 +17,14 @@ from harness.record import (
     DeviceState,
     Failure,
     LoadTimes,
+    OptionValue,
     Outcome,
     PhaseSpan,
     Trial,
     TrialRecord,
 )
 from harness.stats.samples import Int64Array
+from harness.store.columns import Trace
 from harness.store.trial_writer import TrialWriter
 from harness.validity.checks import TrialEvidence, apply_require, check_trial
 from harness.variant import TensorSpec
@@ -80,11 +84,7 @@ class Attempt:
         cell = self.trial.cell
         times = self._load_times()
         samples, blocks = self._writer.samples(), self._writer.blocks()
-        traces = {
-            channel.name: self._writer.trace(channel.name)
-            for channel in self.channels
-            if channel.unavailable is None
-        }
+        traces = self._traces_on_runner_clock()
         metrics = trial_metrics(cell, times, samples, blocks, traces, context.memory)
         findings = check_trial(
             TrialEvidence(
@@ -94,8 +94,6 @@ class Attempt:
                 blocks=blocks,
                 traces=traces,
                 facts=context.facts,
-                state_before=self.state_before,
-                state_after=self.state_after,
                 memory=context.memory,
                 warmup_capped=self.warmup_capped,
                 gate_timeout=self.gate_timeout,
@@ -114,9 +112,7 @@ class Attempt:
             reason=reason,
             failure=self.failure,
             runner=dict(self.ready.facts) if self.ready else {},
-            engine=dict(self.loaded.engine) | {"cache_state": self.loaded.cache_state}
-            if self.loaded
-            else {},
+            engine=self._engine_facts(),
             inputs=tensor_specs(self.loaded.inputs) if self.loaded else (),
             outputs=tensor_specs(self.loaded.outputs) if self.loaded else (),
             input_digests=self.input_digests,
@@ -132,6 +128,30 @@ class Attempt:
             findings=findings,
             harness=context.harness,
         )
+
+    def _traces_on_runner_clock(self) -> dict[str, Trace]:
+        """Telemetry moved to the clock of the samples, so that both can be laid side by side."""
+        found = {}
+        for channel in self.channels:
+            if channel.unavailable is None:
+                trace = self._writer.trace(channel.name)
+                at_ns = trace.at_ns
+                if channel.clock == "host" and self.clock_offsets:
+                    at_ns = at_ns + self._offsets_at(at_ns)
+                found[channel.name] = Trace(at_ns, trace.value)
+        return found
+
+    def _offsets_at(self, host_ns: Int64Array) -> Int64Array:
+        """Runner time minus host time, interpolated between the pings."""
+        known = sorted((offset.host_ns, offset.offset_ns) for offset in self.clock_offsets)
+        times, offsets = zip(*known, strict=True)
+        between: Int64Array = np.rint(np.interp(host_ns, times, offsets)).astype(np.int64)
+        return between
+
+    def _engine_facts(self) -> dict[str, OptionValue]:
+        if self.loaded is None:
+            return {}
+        return {**self.loaded.engine, "cache_state": self.loaded.cache_state}
 
     def _load_times(self) -> LoadTimes:
         loaded = self.loaded

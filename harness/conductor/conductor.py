@@ -96,7 +96,9 @@ class Conductor:
             undo.callback(self._restore, log)
             with log.phase("PREPARE"):
                 self._device.prepare(self._within(), self._cancel)
-            telemetry = self._device.telemetry(self._context.telemetry_rate_hz)
+            telemetry = self._device.telemetry(
+                self._context.telemetry_rate_hz, job.trial.cell.purpose
+            )
             undo.callback(telemetry.close)
             attempt.channels = tuple(telemetry.channels())
             with log.phase("GATE"):
@@ -137,7 +139,7 @@ class Conductor:
             else:
                 measurement.run_cold(load_message(job.trial.cell), primed)
             with log.phase("COLLECT"):
-                attempt.add_readings(telemetry.poll())
+                attempt.add_readings(telemetry.poll(final=True))
                 attempt.state_after = self._device.state(self._within(), self._cancel)
 
     def _prime(self, job: TrialJob) -> tuple[str, ...] | None:

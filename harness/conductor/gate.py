@@ -6,9 +6,10 @@ from harness.clock import CancelToken, Clock
 from harness.conductor.phases import PhaseLog
 from harness.device import Telemetry
 from harness.scenario import Gates
+from harness.units import NS_PER_S
+from harness.validity.checks import FOREIGN_CPU_CHANNEL
+from harness.validity.gates import foreign_cpu_gate
 
-#: The channel that tells how busy everybody but the runner keeps the processors.
-FOREIGN_CPU = "host.foreign_cpu_percent"
 #: How often the gate looks.
 POLL_S = 1.0
 
@@ -17,24 +18,31 @@ def wait_for_start(
     gates: Gates, telemetry: Telemetry, clock: Clock, cancel: CancelToken, log: PhaseLog
 ) -> str | None:
     """Wait until the start conditions hold; None, or what was not met when the time was over."""
-    limit = gates.foreign_cpu_percent
-    if limit is None:
-        return None
+    readings: list[float] = []
     timeout_s = gates.timeout_minutes * 60
     started_at_ns = clock.monotonic_ns()
-    busy: float | None = None
     while True:
-        clock.sleep(POLL_S, cancel)
-        for reading in telemetry.poll():
-            if reading.channel == FOREIGN_CPU:
-                busy = reading.value
-        if busy is not None and busy <= limit:
-            return None
-        waited_s = (clock.monotonic_ns() - started_at_ns) / 1e9
-        seen = "unknown" if busy is None else f"{busy:.0f} %"
-        if waited_s >= timeout_s:
-            return f"CPU of everyone else was {seen}, above {limit:g} %, for {waited_s:.0f} s"
-        log.detail(
-            "GATE",
-            f"others use {seen} CPU, waiting for {limit:g} %, {timeout_s - waited_s:.0f} s left",
+        decision = foreign_cpu_gate(
+            readings,
+            gates.foreign_cpu_percent,
+            waited_s=(clock.monotonic_ns() - started_at_ns) / NS_PER_S,
+            timeout_s=timeout_s,
+            unavailable=_unavailable(telemetry),
         )
+        if decision.verdict == "open":
+            return None
+        if decision.verdict == "timeout":
+            return decision.seen
+        log.detail("GATE", decision.seen)
+        clock.sleep(POLL_S, cancel)
+        readings += [
+            reading.value for reading in telemetry.poll() if reading.channel == FOREIGN_CPU_CHANNEL
+        ]
+
+
+def _unavailable(telemetry: Telemetry) -> str | None:
+    """Why nobody can tell how busy the others are, if so."""
+    for channel in telemetry.channels():
+        if channel.name == FOREIGN_CPU_CHANNEL:
+            return channel.unavailable
+    return "the device's agent does not read it"

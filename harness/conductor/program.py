@@ -24,7 +24,7 @@ from harness.scenario import (
     Warmup,
 )
 from harness.stats.samples import Int64Array
-from harness.stats.steady import SteadyState
+from harness.stats.steady import WarmupProgress
 from harness.wire.messages import Block
 
 NS_PER_S = 1_000_000_000
@@ -83,7 +83,7 @@ class Program:
     def __init__(self, cell: Cell) -> None:
         self._goal = goal_of(cell.load, cell.batch)
         self._warmup = warmup_of(cell.load)
-        self._steady = SteadyState(self._warmup)
+        self._steady = WarmupProgress(self._warmup)
         self._queue: deque[Block] = deque()
         self._next_block = 1
         self._warming = self._warmup.rule != "none"
@@ -106,8 +106,8 @@ class Program:
             self._timed_ns += busy_ns
             self._timed_frames += block.count + block.dropped
         elif self._warming:
-            self._steady.add(latency_ns)
-            if self._steady.over:
+            self._steady.feed(latency_ns)
+            if self._steady.done:
                 self._warming = False
                 self.warmup_capped = self._steady.capped
         return self._refill()

@@ -1,0 +1,222 @@
+"""One run, from a validated scenario to stored records."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from harness.cli import lab
+from harness.cli.console import RunView, run_view
+from harness.cli.models_source import ModelSource
+from harness.cli.provenance import harness_facts
+from harness.clock import CancelToken, SystemClock
+from harness.conductor.conductor import Conductor, RunContext, TrialJob
+from harness.conductor.inputs import InputFactory
+from harness.errors import NoDeviceMatched, UserError
+from harness.fleet.executor import DeviceWork, EmbeddedExecutor
+from harness.fleet.repeats import RepeatRule
+from harness.models.cache import ModelCache
+from harness.models.catalogue import Catalogue
+from harness.plan import Plan, expand
+from harness.record import Cause, DeviceFacts, Outcome, RunPlan, Trial, TrialRecord
+from harness.scenario import DeviceSelector, Scenario
+from harness.scenario_file import loads
+from harness.store.run_writer import RunWriter
+from harness.store.runid import new_run_id
+from harness.store.store import ResultsStore
+
+#: Decides whether a trial takes part (``-k``).
+TrialFilter = Callable[[Trial], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the command line adds to a scenario."""
+
+    results: Path
+    label: str | None = None
+    selectors: tuple[DeviceSelector, ...] = ()
+    wanted: TrialFilter = lambda _: True
+    stop_at_failure: bool = False
+    retry_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that was executed: its id, and whether the user stopped it."""
+
+    run_id: str
+    interrupted: bool
+
+
+def model_source(scenario: Scenario, *, build: bool) -> ModelSource:
+    """The models of a scenario: built-in catalogue, the scenario's own, and the cache."""
+    own = [scenario.catalogue] if scenario.catalogue else []
+    return ModelSource(
+        Catalogue.load(own),
+        ModelCache(),
+        build=build,
+        note=lambda text: click.echo(text, err=True),
+    )
+
+
+def start(scenario: Scenario, choices: Choices) -> Ended:
+    """Measure everything a scenario asks for, as a new run."""
+    cancel, clock = CancelToken(), SystemClock()
+    if choices.selectors:
+        scenario = replace(scenario, devices=choices.selectors)
+    facts = lab.facts_of(lab.sightings(), cancel)
+    source = model_source(scenario, build=True)
+    plan = expand(scenario, facts, source)
+    trials = tuple(trial for trial in plan.trials if choices.wanted(trial))
+    refuse_empty(plan, trials)
+    devices = sorted({trial.cell.device_id for trial in trials})
+    with ExitStack() as stack:
+        lab.lease_all(devices, f"run {scenario.name}", stack)
+        writer = ResultsStore(choices.results).create_run(
+            RunPlan(
+                run_id=new_run_id(clock, scenario.name),
+                scenario=scenario.name,
+                label=choices.label,
+                created_at=clock.now().isoformat(timespec="milliseconds"),
+                trials=trials,
+                skips=plan.skips,
+                facts={device: facts[device] for device in devices},
+                harness=harness_facts(),
+                scenario_text=scenario.text,
+            )
+        )
+        return _Execution(scenario, writer, source, choices, cancel).run(trials)
+
+
+def resume(run: str, choices: Choices) -> Ended:
+    """Measure what a run still lacks; with ``retry_failed`` its failed and invalid trials too."""
+    cancel = CancelToken()
+    store = ResultsStore(choices.results)
+    writer = store.resume_run(run)
+    with ExitStack() as stack:
+        stack.callback(writer.close, "interrupted")
+        plan_file = writer.folder / "plan.json"
+        scenario = loads(writer.plan.scenario_text, str(plan_file), writer.folder)
+        records = list(store.resolve(writer.run_id).records())
+        trials = [
+            trial
+            for trial in unfinished(writer.plan, records, retry_failed=choices.retry_failed)
+            if choices.wanted(trial)
+        ]
+        source = model_source(scenario, build=True)
+        for ref in scenario.models:  # builds what another machine's cache had
+            source.touch(ref)
+        devices = sorted({trial.cell.device_id for trial in trials})
+        lab.lease_all(devices, f"run {scenario.name}", stack)
+        execution = _Execution(scenario, writer, source, choices, cancel)
+        execution.already_measured(records)
+        return execution.run(trials)
+
+
+def unfinished(plan: RunPlan, records: Sequence[TrialRecord], *, retry_failed: bool) -> list[Trial]:
+    """Trials without a record and interrupted ones; with ``retry_failed`` the bad ones too."""
+    by_id = {record.trial.id: record for record in records}
+
+    def open_(trial: Trial) -> bool:
+        record = by_id.get(trial.id)
+        if record is None:
+            return True
+        if record.failure is not None and record.failure.cause is Cause.INTERRUPTED:
+            return True
+        return retry_failed and record.outcome in {Outcome.FAILED, Outcome.INVALID}
+
+    return [trial for trial in plan.trials if open_(trial)]
+
+
+def refuse_empty(plan: Plan, trials: Sequence[Trial]) -> None:
+    """Raise the user's error that fits a plan with nothing to measure."""
+    if trials:
+        return
+    if plan.trials:
+        raise UserError("-k matches none of the planned trials; `benchfarm plan` shows them")
+    if not plan.devices:
+        raise NoDeviceMatched("no device at hand matches; `benchfarm devices` shows what is there")
+    reasons = sorted({f"{skip.what}: {skip.reason}" for skip in plan.skips})
+    more = f" (and {len(reasons) - 1} more, see `benchfarm plan`)" if len(reasons) > 1 else ""
+    raise UserError(f"nothing can be measured: {reasons[0]}{more}")
+
+
+class _Execution:
+    """Executes trials of one run; the leases are held by the caller."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        writer: RunWriter,
+        source: ModelSource,
+        choices: Choices,
+        cancel: CancelToken,
+    ) -> None:
+        self._scenario, self._writer, self._source = scenario, writer, source
+        self._choices, self._cancel = choices, cancel
+        self._rule = RepeatRule(scenario.repeats)
+        self._clock = SystemClock()
+
+    def already_measured(self, records: Sequence[TrialRecord]) -> None:
+        """Count trials of an earlier session towards ``repeats.until_ci``."""
+        for record in records:
+            self._rule.add(record)
+
+    def run(self, trials: Sequence[Trial]) -> Ended:
+        """Run ``trials`` device by device, all devices at once."""
+        with ExitStack() as stack:
+            stack.callback(self._close)
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            view = stack.enter_context(run_view(len(trials)))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchfarm-")))
+            inputs = InputFactory(folder, self._scenario.seed)
+            executor = EmbeddedExecutor(
+                self._writer,
+                self._job,
+                self._rule,
+                clock=self._clock,
+                cancel=self._cancel,
+                progress=view,
+                stop_at_failure=self._choices.stop_at_failure,
+            )
+            executor.run(
+                {
+                    device_id: DeviceWork(
+                        self._conductor(device_id, inputs, view, stack),
+                        [trial for trial in trials if trial.cell.device_id == device_id],
+                    )
+                    for device_id in sorted({trial.cell.device_id for trial in trials})
+                }
+            )
+        return Ended(self._writer.run_id, interrupted=self._cancel.reason.startswith("interrupted"))
+
+    def _conductor(
+        self, device_id: str, inputs: InputFactory, view: RunView, stack: ExitStack
+    ) -> Conductor:
+        device = lab.open_device(device_id)
+        stack.callback(device.close)
+        scenario, plan = self._scenario, self._writer.plan
+        context = RunContext(
+            run_id=self._writer.run_id,
+            facts=plan.facts.get(device_id, DeviceFacts(device_id)),
+            harness=dict(plan.harness),
+            gates=scenario.gates,
+            telemetry_rate_hz=scenario.telemetry_rate_hz,
+            memory=scenario.memory,
+            require=scenario.require,
+        )
+        return Conductor(device, context, inputs, self._clock, self._cancel, view)
+
+    def _job(self, trial: Trial) -> TrialJob:
+        variant = trial.cell.variant
+        return TrialJob(trial, self._source.path_of(variant), self._source.inputs_of(variant))
+
+    def _close(self) -> None:
+        self._writer.close("interrupted" if self._cancel.cancelled else "complete")

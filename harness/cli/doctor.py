@@ -1,0 +1,109 @@
+"""``benchfarm doctor``: can this machine measure, and is anything left from a crash?"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+
+from harness.cli.options import results_option
+
+GOOD, DOUBT, BAD = "ok", "note", "PROBLEM"
+Check = tuple[str, str, str]
+
+_ENGINES = ("ai-edge-litert", "tflite-runtime", "onnxruntime")
+#: Below this much free disk a sustained run may fill it.
+LOW_DISK_BYTES = 2 * 1024**3
+
+
+@click.command(short_help="Check that this machine can measure.")
+@click.option("--restore", is_flag=True, help="Tidy up after a crash: runners, half-stored trials.")
+@results_option
+def doctor(restore: bool, results: Path) -> int:
+    """Check that this machine can measure; exit code 4 when something would keep it from it."""
+    from harness.cli.tables import Table, print_table
+
+    if restore:
+        _restore(results)
+    checks = [*_engine_checks(), *_place_checks(results), *_device_checks()]
+    print_table(Table(("check", "state", "what"), tuple(checks)))
+    return 4 if any(state == BAD for _, state, _ in checks) else 0
+
+
+def _engine_checks() -> Iterator[Check]:
+    found = {}
+    for name in _ENGINES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    tflite = [name for name in found if name != "onnxruntime"]
+    for engine, names in (("tflite", tflite), ("onnxruntime", ["onnxruntime"])):
+        have = [f"{name} {found[name]}" for name in names if name in found]
+        if have:
+            yield f"engine {engine}", GOOD, have[0]
+        else:
+            yield f"engine {engine}", BAD, "not installed; pip install benchfarm again"
+
+
+def _place_checks(results: Path) -> Iterator[Check]:
+    from harness.models.cache import ModelCache
+
+    for name, folder in (("results", results.absolute()), ("model cache", ModelCache().root)):
+        existing = next(place for place in (folder, *folder.parents) if place.exists())
+        if not existing.is_dir():
+            yield name, BAD, f"{existing} is no folder"
+            continue
+        free = shutil.disk_usage(existing).free
+        state = GOOD if free >= LOW_DISK_BYTES else DOUBT
+        yield name, state, f"{folder}, {free / 1024**3:.1f} GiB free"
+
+
+def _device_checks() -> Iterator[Check]:
+    from harness.cli import lab
+    from harness.clock import CancelToken
+    from harness.fleet.lease import holder
+
+    found = lab.sightings()
+    facts = lab.facts_of(found, CancelToken())
+    for sighting in found:
+        name = f"device {sighting.device_id}"
+        if not sighting.ready:
+            yield name, BAD, sighting.advice or sighting.state
+            continue
+        info = holder(sighting.device_id)
+        yield name, DOUBT if info else GOOD, f"held by {info}" if info else sighting.name
+        known = facts.get(sighting.device_id)
+        if known is not None:
+            yield from _facts_checks(name, known.values, known.unavailable)
+
+
+def _facts_checks(
+    name: str, values: dict[str, str | int | float | bool], unavailable: dict[str, str]
+) -> Iterator[Check]:
+    governor = values.get("governor")
+    if governor is None:
+        reason = unavailable.get("governor", "not told")
+        yield name, DOUBT, f"frequency governor unavailable: {reason}"
+    elif governor != "performance":
+        yield name, DOUBT, f"governor {governor}: frequency is free to move"
+
+
+def _restore(results: Path) -> None:
+    from harness.cli import lab
+    from harness.clock import Deadline, SystemClock
+    from harness.fleet.lease import Lease
+    from harness.store.store import ResultsStore
+
+    for sighting in lab.sightings():
+        with Lease.acquire(sighting.device_id, "doctor --restore"):
+            device = lab.open_device(sighting.device_id)
+            try:
+                device.restore(Deadline(SystemClock(), lab.FACTS_TIMEOUT_S))
+            finally:
+                device.close()
+    ResultsStore(results).recover()
+    click.echo("restored: no runner is left, half-stored trials are recovered", err=True)

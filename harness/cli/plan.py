@@ -1,0 +1,93 @@
+"""``benchfarm plan``: what a scenario would measure; nothing is built, pushed or run."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import json_option, select_option, set_option
+
+if TYPE_CHECKING:
+    from harness.plan import Plan, PlanEstimate
+
+
+@click.command(short_help="Show what a scenario would measure.")
+@click.argument("scenario", type=click.Path(path_type=Path))
+@select_option
+@set_option
+@json_option
+def plan(
+    scenario: Path, selectors: tuple[str, ...], overrides: tuple[str, ...], as_json: bool
+) -> int:
+    """Show the matrix of SCENARIO, what is skipped and why, and how long it takes."""
+    from harness.cli import campaign, lab
+    from harness.clock import CancelToken
+    from harness.plan import estimate, expand
+    from harness.scenario_file import load, parse_selector
+
+    wanted = load(scenario, overrides)
+    if selectors:
+        wanted = replace(wanted, devices=tuple(parse_selector(text) for text in selectors))
+    facts = lab.facts_of(lab.sightings(), CancelToken())
+    planned = expand(wanted, facts, campaign.model_source(wanted, build=False))
+    campaign.refuse_empty(planned, planned.trials)
+    times = estimate(planned)
+    if as_json:
+        click.echo(json.dumps(_document(planned, times), indent=2, ensure_ascii=False))
+    else:
+        _print(planned, times)
+    return 0
+
+
+def _document(planned: Plan, times: PlanEstimate) -> dict[str, object]:
+    """The plan for programs."""
+    from harness.plan import label
+
+    return {
+        "trials": [
+            {
+                "id": trial.id,
+                "device": trial.cell.device_id,
+                "cell": label(trial.cell),
+                "repeat": trial.repeat,
+            }
+            for trial in planned.trials
+        ],
+        "skips": [asdict(skip) for skip in planned.skips],
+        "unknown_devices": list(planned.unknown),
+        "estimate": asdict(times),
+    }
+
+
+def _print(planned: Plan, times: PlanEstimate) -> None:
+    """The plan for people: a row a cell, then what is left out and why."""
+    from harness.cli.tables import Table, print_table
+    from harness.plan import label
+    from harness.units import format_duration
+
+    cells = Counter((trial.cell.device_id, label(trial.cell)) for trial in planned.trials)
+    seconds = {
+        (trial.cell.device_id, label(trial.cell)): times.cell_seconds[trial.id.rpartition("-r")[0]]
+        for trial in planned.trials
+    }
+    rows = tuple(
+        (device, text, str(count), format_duration(seconds[device, text]))
+        for (device, text), count in cells.items()
+    )
+    print_table(Table(("device", "cell", "trials", "at least"), rows))
+    if planned.skips:
+        click.echo(f"\nNot measured ({len(planned.skips)}):")
+        for (what, reason), count in Counter((s.what, s.reason) for s in planned.skips).items():
+            click.echo(f"  {what}: {reason}" + (f" ({count} times)" if count > 1 else ""))
+    for device in planned.unknown:
+        click.echo(f"  {device}: not asked yet; its cells are a guess")
+    click.echo(
+        f"\n{len(planned.trials)} trials in {len(cells)} cells, "
+        f"at least {format_duration(times.seconds)}"
+    )
+    click.echo("Taken for granted: " + "; ".join(times.assumptions) + ".")

@@ -1,0 +1,69 @@
+"""Tables on the terminal: aligned by rich where somebody looks, plain text in pipes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import click
+
+
+class TableLike(Protocol):
+    """What reports and commands hand over for printing."""
+
+    @property
+    def headers(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def rows(self) -> Sequence[Sequence[str]]: ...  # noqa: D102
+    @property
+    def notes(self) -> Sequence[str]: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table made by a command itself."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def print_table(table: TableLike) -> None:
+    """Print ``table`` to stdout, followed by its notes."""
+    if table.rows:
+        if sys.stdout.isatty():
+            _print_rich(table)
+        else:
+            _print_plain(table)
+    for note in table.notes:
+        click.echo(note)
+
+
+def _print_rich(table: TableLike) -> None:
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=SIMPLE, pad_edge=False, header_style="bold")
+    for header in table.headers:
+        grid.add_column(header, justify=_side(header, table), overflow="fold")
+    for row in table.rows:
+        grid.add_row(*(Text(cell) for cell in row))
+    Console(highlight=False).print(grid)
+
+
+def _print_plain(table: TableLike) -> None:
+    rows = [list(table.headers), *(list(row) for row in table.rows)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
+
+
+def _side(header: str, table: TableLike) -> Literal["left", "right"]:
+    """Numbers to the right, words to the left."""
+    column = list(table.headers).index(header)
+    cells = [row[column] for row in table.rows]
+    return "right" if all(cell[:1].isdigit() or not cell for cell in cells) else "left"

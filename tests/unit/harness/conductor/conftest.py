@@ -1,0 +1,283 @@
+"""A made-up device on a manual clock: a scripted runner that speaks the real wire in memory.
+
+It executes blocks as docs/wire.md says, at a latency the test chooses, and advances the clock by
+the time the work would have taken. It fails on any message it does not expect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.clock import CancelToken, Deadline, ManualClock
+from harness.device import Reading, RunnerExit
+from harness.record import Cell, ChannelRecord, DeviceFacts, DeviceState, Trial
+from harness.scenario import Load
+from harness.variant import ModelFormat, Variant
+from harness.wire import messages as m
+from harness.wire.codec import Decoder, encode
+
+CellMaker = Callable[..., Cell]
+
+
+@pytest.fixture
+def make_cell() -> CellMaker:
+    """Cells of a made-up model; the load is given, the rest can be."""
+
+    def make(load: Load, **changes: object) -> Cell:
+        variant = Variant("net", "fp32", ModelFormat.TFLITE, "d" * 64, 1000, "fp32")
+        fields: dict[str, object] = {
+            "device_id": "local",
+            "variant": variant,
+            "engine": "tflite",
+            "delegate": "cpu",
+            "threads": 1,
+            "batch": 1,
+            "load": load,
+        }
+        return Cell(**(fields | changes))  # type: ignore[arg-type]
+
+    return make
+
+
+@dataclass
+class Script:
+    """How the made-up runner and device behave."""
+
+    latency_ns: int = 5_000_000
+    load_error: m.Error | None = None
+    dies_at_block: int | None = None  #: closes the link instead of sending this block
+    exit: RunnerExit = RunnerExit(None, "SIGSEGV", "loading\nboom")  # noqa: RUF009
+    hangs_at_block: int | None = None  #: never answers this block
+    offline_after: int | None = None  #: how often the device's state can be read
+    cancel_at_block: int | None = None
+    clock_offset_ns: int = 7_000
+
+
+@dataclass
+class Calls:
+    """What was done to the device, in order."""
+
+    names: list[str] = field(default_factory=list)
+
+    def __call__(self, name: str) -> None:
+        self.names.append(name)
+
+
+class ScriptedLink:
+    """Both the link and the program behind it."""
+
+    def __init__(self, script: Script, clock: ManualClock, calls: Calls, cancel: CancelToken):
+        self._script, self._clock, self._calls, self._cancel = script, clock, calls, cancel
+        self._decoder, self._out = Decoder(), bytearray()
+        self._queue: list[m.Block] = []
+        self._final, self._seq, self._closed = False, 0, False
+
+    def send(self, data: bytes, deadline: Deadline, cancel: CancelToken) -> None:
+        for packet in self._decoder.feed(data):
+            self._answer(packet.message)
+
+    def receive(self, limit: int, deadline: Deadline, cancel: CancelToken) -> bytes | None:
+        cancel.raise_if_cancelled()
+        if not self._out and self._queue and not self._closed:
+            self._execute(self._queue.pop(0))
+        if not self._out and self._final and not self._queue and not self._closed:
+            self._final = False
+            self._seq += 1
+            self._say(m.Done(self._seq))
+        if self._out:
+            data = bytes(self._out[:limit])
+            del self._out[:limit]
+            return data
+        if self._closed:
+            return b""
+        self._clock.advance(max(1, round(deadline.remaining_s * 1e9)))
+        return None
+
+    def close(self) -> None:
+        self._closed = True
+
+    def _answer(self, message: m.Message) -> None:
+        match message:
+            case m.Hello():
+                self._say(m.Ready("session", {"runner": "scripted"}))
+            case m.Ping():
+                now = self._clock.monotonic_ns() + self._script.clock_offset_ns
+                self._say(m.Pong(message.host_ns, now))
+            case m.LoadModel():
+                self._calls("load")
+                self._clock.advance(20_000_000)
+                self._say(self._script.load_error or LOADED)
+            case m.Run():
+                self._queue += message.blocks
+                self._final = message.final
+            case m.Append():
+                self._queue += message.blocks
+                self._final = message.final
+            case m.Ack() | m.Bye() | m.Cancel():
+                pass
+            case _:
+                raise AssertionError(f"the scripted runner does not expect {message}")
+
+    def _execute(self, block: m.Block) -> None:
+        script = self._script
+        if block.seq == script.dies_at_block:
+            self._closed = True
+            return
+        if block.seq == script.hangs_at_block:
+            return
+        if block.seq == script.cancel_at_block:
+            self._cancel.cancel("interrupted by the test")
+        count = block.count
+        if block.duration_ns:
+            count = max(1, min(count, -(-block.duration_ns // script.latency_ns)))
+        started = self._clock.monotonic_ns() + script.clock_offset_ns
+        self._clock.advance(count * script.latency_ns)
+        starts = started + np.arange(count, dtype="<i8") * script.latency_ns
+        columns = np.zeros((4, count), "<i8")
+        columns[0], columns[1:] = starts, [[1000], [script.latency_ns - 2000], [1000]]
+        self._seq += 1
+        done = m.BlockDone(
+            self._seq,
+            block.seq,
+            block.timed,
+            count,
+            m.SAMPLE_COLUMNS,
+            started,
+            started + count * script.latency_ns,
+            count * script.latency_ns,
+            process_start_ns=started - 100_000_000 if self._seq == 1 else 0,
+        )
+        self._say(done, columns.tobytes())
+
+    def _say(self, message: m.Message, *frames: bytes) -> None:
+        self._out += encode(message, frames)
+
+
+LOADED = m.Loaded(
+    import_ns=100,
+    load_ns=200,
+    prepare_ns=300,
+    inputs=(m.WireTensor("x", "float32", (1, 4)),),
+    outputs=(m.WireTensor("y", "int8", (1, 2), "0.5", 3),),
+    cache_state="kept",
+    engine={"name": "scripted", "version": "1"},
+    placement={},
+)
+
+
+class ScriptedRunner:
+    token = "token"
+
+    def __init__(self, device: ScriptedDevice) -> None:
+        self._device = device
+        self.spawned_at_ns = device.clock.monotonic_ns()
+
+    def connect(self, deadline: Deadline, cancel: CancelToken) -> ScriptedLink:
+        device = self._device
+        return ScriptedLink(device.script, device.clock, device.calls, device.cancel)
+
+    def log_text(self) -> str:
+        return "the runner's log"
+
+    def kill(self) -> None:
+        self._device.calls("kill")
+
+    def wait(self, deadline: Deadline, cancel: CancelToken) -> RunnerExit | None:
+        return self._device.script.exit
+
+
+class ScriptedTelemetry:
+    """One channel that works, at 1 Hz, and one that does not."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock, self._next_ns = clock, 0
+
+    def channels(self) -> Sequence[ChannelRecord]:
+        return (
+            ChannelRecord("runner.rss_bytes", "bytes", "host", "made up"),
+            ChannelRecord("runner.pss_bytes", "bytes", "host", "made up"),
+            ChannelRecord("runner.rss_peak_bytes", "bytes", "host", "made up"),
+            ChannelRecord("temperature.skin_c", "degC", "host", "made up", "no sensor"),
+        )
+
+    def attach(self, runner: object) -> None:
+        pass
+
+    def poll(self, *, final: bool = False) -> Iterable[Reading]:
+        now = self._clock.monotonic_ns()
+        if now < self._next_ns and not final:
+            return []
+        self._next_ns = now + 1_000_000_000
+        values = {"rss": 100.0, "pss": 80.0, "rss_peak": 120.0}
+        return [Reading(f"runner.{name}_bytes", now, value) for name, value in values.items()]
+
+    def close(self) -> None:
+        pass
+
+
+class ScriptedDevice:
+    device_id = "local"
+
+    def __init__(self, script: Script, clock: ManualClock, cancel: CancelToken) -> None:
+        self.script, self.clock, self.cancel, self.calls = script, clock, cancel, Calls()
+        self._answers = 0
+
+    def facts(self, deadline: Deadline, cancel: CancelToken) -> DeviceFacts:
+        return DeviceFacts(self.device_id)
+
+    def state(self, deadline: Deadline, cancel: CancelToken) -> DeviceState:
+        from harness.errors import DeviceUnavailable
+
+        cancel.raise_if_cancelled()
+        self._answers += 1
+        if self.script.offline_after is not None and self._answers > self.script.offline_after:
+            raise DeviceUnavailable(self.device_id, "unplugged; plug it in again")
+        return DeviceState({"load1": 0.5})
+
+    def prepare(self, deadline: Deadline, cancel: CancelToken) -> None:
+        self.calls("prepare")
+
+    def restore(self, deadline: Deadline) -> None:
+        self.calls("restore")
+
+    def push(self, source: Path, digest: str, deadline: Deadline, cancel: CancelToken) -> bool:
+        self.calls("push")
+        return True
+
+    def launch(self, engine: str, deadline: Deadline, cancel: CancelToken) -> ScriptedRunner:
+        self.calls("launch")
+        return ScriptedRunner(self)
+
+    def telemetry(self, rate_hz: float, purpose: str = "timing") -> ScriptedTelemetry:
+        return ScriptedTelemetry(self.clock)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def script() -> Script:
+    """Change it before the trial runs."""
+    return Script()
+
+
+@pytest.fixture
+def scripted(script: Script) -> ScriptedDevice:
+    """The made-up device, with its clock and cancel token."""
+    return ScriptedDevice(script, ManualClock(), CancelToken())
+
+
+@pytest.fixture
+def make_trial(make_cell: CellMaker) -> Callable[..., Trial]:
+    """Trials of made-up cells."""
+
+    def make(load: Load, repeat: int = 0, **changes: object) -> Trial:
+        cell = make_cell(load, **changes)
+        return Trial(f"{cell.key}-r{repeat}", cell, repeat, repeat)
+
+    return make
