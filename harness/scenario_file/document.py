@@ -103,7 +103,9 @@ def _set(root: Node, override: str) -> None:
 
 def _steps(path: str) -> list[str | int]:
     """``loads[0].warmup`` and ``loads.0.warmup`` as steps; empty if it is no key path."""
-    if not re.fullmatch(r"[^.\[\]]+((\.[^.\[\]]+)|(\[[0-9]{1,6}\]))*", path):
+    if not path.isprintable() or not re.fullmatch(
+        r"[^.\[\]]+((\.[^.\[\]]+)|(\[[0-9]{1,6}\]))*", path
+    ):
         return []
     return [
         int(index) if index else (int(name) if re.fullmatch(r"[0-9]{1,6}", name) else name)

@@ -22,6 +22,7 @@ from harness.errors import ScenarioError
 MAX_BYTES = 1024 * 1024
 MAX_NODES = 100_000
 MAX_DEPTH = 32
+MAX_KEY = 200
 
 Scalar = str | int | float | bool | None
 
@@ -65,7 +66,7 @@ class Node:
 
     def error(self, problem: str) -> ScenarioError:
         """A complaint about this place, to be raised."""
-        return ScenarioError(self.origin.name, self.line, self.key, problem)
+        return ScenarioError(self.origin.name, self.line, self.key, printable(problem))
 
     def plain(self) -> Any:
         """The value as plain Python data."""
@@ -117,6 +118,11 @@ def shortened(text: str, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
+def printable(text: str) -> str:
+    """``text`` in one line that a terminal can show."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def child_key(parent: str, key: str | int) -> str:
     """The dotted key of a child: ``loads[0].min_seconds``."""
     if isinstance(key, int):
@@ -163,7 +169,7 @@ def dump(plain: object) -> str:
 
 def _composed(text: str, origin: Origin, line: int | None, key: str) -> yaml.Node:
     def complain(at: int, problem: str) -> ScenarioError:
-        return ScenarioError(origin.name, at if line is None else line, key, problem)
+        return ScenarioError(origin.name, at if line is None else line, key, printable(problem))
 
     if len(text) > MAX_BYTES:
         raise complain(0, f"is longer than {MAX_BYTES} characters; a scenario is far smaller")
@@ -231,8 +237,11 @@ class _Composer:
                 place = Node(None, self._origin, line, parent.key)
                 raise place.error("a key must be a name, not a list, a mapping or nothing")
             name: str = key_node.value
-            place = Node(None, self._origin, line, child_key(parent.key, shortened(name)))
-            _check_text(name, place)
+            place = Node(
+                None, self._origin, line, child_key(parent.key, printable(shortened(name)))
+            )
+            if not name.isprintable() or len(name) > MAX_KEY:
+                raise place.error(f"a key is one line of at most {MAX_KEY} printable characters")
             if name in lines:
                 raise place.error(f"is given twice, first in line {lines[name]}; keep one")
             lines[name] = line
@@ -269,5 +278,4 @@ def _check_text(text: str, place: Node) -> None:
     """Refuse control characters and lone surrogates: names go to terminals, files and pages."""
     for char in text:
         if char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cs"):
-            place.key = place.key.encode("unicode_escape").decode()
             raise place.error(f"holds the control character U+{ord(char):04X}; remove it")

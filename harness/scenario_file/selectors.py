@@ -50,11 +50,9 @@ def _term(text: str) -> Term:
 
 def _checked(key: str, operator: str, value: str) -> Term:
     if operator in ORDERING and not re.search(r"\d", value):
-        raise UserError(f"{key}{operator}{value} compares with no number; write {key}=... instead")
+        raise UserError(f"{value!r} is no number to compare {key} with; write {key}=... instead")
     if value[0] in "=<>!":
-        raise UserError(
-            f"{key}{operator}{value} has an operator too many; write {key}{operator}..."
-        )
+        raise UserError(f"there is an operator too many before {value!r}; write {key}{operator}...")
     return key, operator, value
 
 
@@ -78,10 +76,10 @@ def _selector(terms: Iterable[Term]) -> DeviceSelector:
 def _count(text: str | None, bounds: dict[str, str]) -> int | None:
     if text is None:
         if "per" in bounds:
-            raise UserError(f"per={bounds['per']} needs count=N: how many devices of each")
+            raise UserError("per needs count=N: how many devices of each")
         return None
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= _MAX_COUNT:
-        raise UserError(f"count={text} is no number of devices; write 1 to {_MAX_COUNT}")
+        raise UserError(f"{text!r} is no number of devices; write 1 to {_MAX_COUNT}")
     return int(text)
 
 
