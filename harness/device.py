@@ -66,7 +66,10 @@ class Runner(Protocol):
     spawned_at_ns: int  #: host monotonic time just before it was started
 
     def connect(self, deadline: Deadline, cancel: CancelToken) -> Link:
-        """Open the link, or open it again after it dropped."""
+        """Open the link, or open it again after it dropped.
+
+        Raises DeviceUnavailable when it may work later, RunnerDied when it never will.
+        """
 
     def log_text(self) -> str:
         """Everything the runner has written so far that is not wire traffic."""

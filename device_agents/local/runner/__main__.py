@@ -34,7 +34,7 @@ from harness.wire.messages import Scalar
 
 
 def main(arguments: list[str]) -> None:
-    """Serve one host until bye."""
+    """Serve one host until bye, then end the process."""
     faulthandler.enable()  # a crashing engine leaves a trace in the log
     options = dict(zip(arguments[::2], arguments[1::2], strict=True))
     token = os.environ.pop("BENCHFARM_TOKEN")
@@ -47,6 +47,8 @@ def main(arguments: list[str]) -> None:
     else:
         door = Door(token, spool, _facts(), listener=_listen(int(options["--announce"])))
     Service(door, spool, Store(Path(options["--store"])), lifeline, started_ns).serve()
+    sys.stdout.flush()
+    os._exit(0)  # tearing engines down takes time and has been seen to crash
 
 
 def _listen(announce: int) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections import deque
+from contextlib import suppress
 
 from harness.wire.codec import Decoder, Packet, WireFormatError, encode
 from harness.wire.messages import Error, Message
@@ -18,7 +19,8 @@ class Connection:
 
     def __init__(self, link: socket.socket, opened_ns: int) -> None:
         link.setblocking(False)
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        with suppress(OSError):  # some systems refuse what others cut down
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         self._socket, self._decoder = link, Decoder()
         self._out: deque[memoryview] = deque()
         self.opened_ns = opened_ns

@@ -85,7 +85,7 @@ class Program:
                 return
         try:
             executed = execute(step, block, self._columns, self._schedule)
-        except Exception as error:  # noqa: BLE001 - whatever an engine raises
+        except Exception as error:
             raise refusal_of(error, "inference-failed") from error
         if not self._post_block(block, executed):
             raise Refused("spool-full", "the host did not fetch the samples, and the disk is full")
@@ -185,7 +185,7 @@ class Program:
             copy_in()
             invoke()
             return self._model.results()
-        except Exception as error:  # noqa: BLE001 - whatever an engine raises
+        except Exception as error:
             raise refusal_of(error, "inference-failed") from error
 
     def _post_outputs(self, index: int, results: Sequence[NDArray[Any]]) -> None:

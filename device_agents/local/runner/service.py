@@ -89,7 +89,7 @@ class Service:
             self._door.poll(left_ns / _NS_PER_MS)
 
     def exchange(self, until_ns: int) -> None:
-        """Between two blocks: take in what has come, send what the link takes until ``until_ns``."""
+        """Between two blocks: take in what has come, send what fits until ``until_ns``."""
         self._trace_if_due()
         self._door.poll(0)
         until_ns = min(until_ns, _now() + GAP_NS)
@@ -181,7 +181,7 @@ class Service:
             loaded = engine.load(path, request)
             read_ns = _now()
             model = loaded.prepare()
-        except Exception as error:  # noqa: BLE001 - whatever an engine raises
+        except Exception as error:
             raise refusal_of(error, "model-rejected") from error
         prepared_ns = _now()
         self._model = model

@@ -1,0 +1,309 @@
+"""The host's side of the wire: one session with one runner, over as many links as it takes.
+
+Commands and measured messages are both counted, so a dropped link loses nothing and repeats
+nothing: after a re-attach the runner sends again what did not arrive, and so do we.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.clock import CancelToken, Clock, Deadline
+from harness.conductor.channel import Channel, LinkClosed
+from harness.device import Runner
+from harness.errors import (
+    BackendRejected,
+    DeviceTimeout,
+    DeviceUnavailable,
+    HarnessError,
+    RunnerDied,
+    WireError,
+    WireMismatch,
+)
+from harness.record import ClockOffset
+from harness.wire import messages as m
+from harness.wire.codec import Packet
+
+#: A link's end and its process's end are seen within this time of each other.
+_EXIT_GRACE_S = 0.3
+#: How long a runner may be out of reach: a cable that is put back, a phone that comes back to adb.
+_REATTACH_S = 120.0
+#: ``bye`` is a courtesy; after this the process is killed.
+_BYE_S = 0.5
+#: A pong after longer than this waited for a block to end; the runner now lingers for another one.
+_SLOW_PING_NS = 5_000_000
+
+_M = TypeVar("_M", bound=m.Message)
+
+
+class RunnerSession:
+    """Talks to one runner process from ``hello`` to ``bye``.
+
+    Every call raises RunnerDied when the process ended, with its signal or exit code and the end
+    of its log; BackendRejected when it refuses, in its own words; WireError for bytes that are no
+    message; DeviceTimeout and Cancelled as everywhere.
+    """
+
+    def __init__(self, device_id: str, runner: Runner, clock: Clock) -> None:
+        self.device_id, self._runner, self._clock = device_id, runner, clock
+        self._channel: Channel | None = None
+        self._session = ""
+        self._last_seq = 0
+        self._arrived: deque[Packet] = deque()
+        self._unconfirmed: deque[m.Message] = deque()
+        self._commands_sent = 0
+        self._pinged: m.Ping | None = None
+        self._closed = False
+
+    # --- calls ------------------------------------------------------------------------------
+
+    def open(self, deadline: Deadline, cancel: CancelToken) -> m.Ready:
+        """Connect and say hello."""
+        return self._attach((), deadline, cancel)
+
+    def open_load_run(
+        self, load: m.LoadModel, run: m.Run, deadline: Deadline, cancel: CancelToken
+    ) -> tuple[m.Ready, m.Loaded]:
+        """Everything a cold start needs, sent at once: no round trip is inside it."""
+        for message in (load, run):
+            self._count(message)
+        ready = self._attach((load, run), deadline, cancel)
+        return ready, self._await(m.Loaded, deadline, cancel)
+
+    def load(self, message: m.LoadModel, deadline: Deadline, cancel: CancelToken) -> m.Loaded:
+        """Load a model and wait until it is ready."""
+        self.send(message, deadline, cancel)
+        return self._await(m.Loaded, deadline, cancel)
+
+    def ping(self, deadline: Deadline, cancel: CancelToken) -> ClockOffset:
+        """Compare clocks.
+
+        While a program runs the runner answers only after its block, and then waits a moment for a
+        second ping, whose round trip is the link's own: the better of the two is returned.
+        """
+        offset = self._ping_once(deadline, cancel)
+        if offset.round_trip_ns <= _SLOW_PING_NS:
+            return offset
+        again = self._ping_once(deadline, cancel)
+        return min(offset, again, key=lambda item: item.round_trip_ns)
+
+    def send(self, message: m.Message, deadline: Deadline, cancel: CancelToken) -> None:
+        """Send a message and do not wait for an answer.
+
+        When the link is gone, the next call that receives finds out what became of the runner; a
+        command is sent again over the next link if the runner does not have it.
+        """
+        self._count(message)
+        self._open_channel().send((message,), deadline, cancel)
+
+    def receive(self, deadline: Deadline, cancel: CancelToken) -> Packet | None:
+        """The next block, trace, outputs or done; None when the deadline passed.
+
+        The caller acknowledges with ``send(Ack(seq))`` once what it received is safe; that
+        acknowledges everything before it, too.
+        """
+        while True:
+            packet = self._next(deadline, cancel)
+            if packet is None or not isinstance(packet.message, m.Pong):
+                return packet
+
+    def infer(self, message: m.Infer, deadline: Deadline, cancel: CancelToken) -> Iterator[Packet]:
+        """Run samples ``first`` to ``last`` once; yields one ``outputs`` packet for each.
+
+        Each is acknowledged when the next one is asked for. The deadline is for all of them.
+        """
+        self.send(message, deadline, cancel)
+        while True:
+            packet = self.receive(deadline, cancel)
+            if packet is None:
+                raise self._too_slow(deadline)
+            if isinstance(packet.message, m.Outputs):
+                yield packet
+            if isinstance(packet.message, m.Outputs | m.Done):
+                self.send(m.Ack(packet.message.seq), deadline, cancel)
+            if isinstance(packet.message, m.Done):
+                return
+
+    def close(self) -> None:
+        """Say bye, wait a moment, end the process. Never raises; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._channel is not None:
+            deadline, cancel = Deadline(self._clock, _BYE_S), CancelToken()
+            with suppress(HarnessError):
+                self._channel.send((m.Ack(self._last_seq), m.Bye()), deadline, cancel)
+                self._runner.wait(deadline, cancel)
+            self._channel.close()
+        self._runner.kill()
+
+    # --- messages ---------------------------------------------------------------------------
+
+    def _ping_once(self, deadline: Deadline, cancel: CancelToken) -> ClockOffset:
+        sent_ns = self._clock.monotonic_ns()
+        self._pinged = m.Ping(sent_ns)
+        self.send(self._pinged, deadline, cancel)
+        pong = self._await(m.Pong, deadline, cancel)
+        while pong.host_ns != sent_ns:
+            pong = self._await(m.Pong, deadline, cancel)
+        self._pinged = None
+        round_trip_ns = self._clock.monotonic_ns() - sent_ns
+        middle_ns = sent_ns + round_trip_ns // 2
+        return ClockOffset(middle_ns, pong.runner_ns - middle_ns, round_trip_ns)
+
+    def _await(self, kind: type[_M], deadline: Deadline, cancel: CancelToken) -> _M:
+        """The next message of a kind; what comes before it waits for its receiver."""
+        others: list[Packet] = []
+        try:
+            while (packet := self._next(deadline, cancel)) is not None:
+                if isinstance(packet.message, kind):
+                    return packet.message
+                others.append(packet)
+        finally:
+            self._arrived.extendleft(reversed(others))
+        raise self._too_slow(deadline)
+
+    def _next(self, deadline: Deadline, cancel: CancelToken) -> Packet | None:
+        while not self._arrived:
+            try:
+                packets = self._open_channel().packets(deadline, cancel)
+            except LinkClosed:
+                self._reattach(cancel)
+                continue
+            if packets is None:
+                return None
+            self._take_in(packets)
+        packet = self._arrived.popleft()
+        if isinstance(packet.message, m.Error):
+            raise self._refusal(packet.message)
+        return packet
+
+    def _take_in(self, packets: list[Packet]) -> None:
+        """Check the count of measured messages; what came twice is dropped."""
+        for packet in packets:
+            seq = getattr(packet.message, "seq", 0)
+            if seq > self._last_seq + 1:
+                raise WireError(
+                    self.device_id, f"message {self._last_seq + 1} is missing before {seq}"
+                )
+            if seq == 0 or seq > self._last_seq:
+                self._last_seq = max(seq, self._last_seq)
+                self._confirm(packet.message)
+                self._arrived.append(packet)
+
+    def _count(self, message: m.Message) -> None:
+        """Keep a command until the runner is known to have it."""
+        if not isinstance(message, m.Hello | m.Ping | m.Ack):
+            self._unconfirmed.append(message)
+            self._commands_sent += 1
+
+    def _confirm(self, message: m.Message) -> None:
+        """A finished block shows that everything up to the command that asked for it arrived."""
+        if not isinstance(message, m.BlockDone):
+            return
+        for place, command in enumerate(self._unconfirmed):
+            if isinstance(command, m.Run | m.Append) and any(
+                block.seq == message.block for block in command.blocks
+            ):
+                for _ in range(place + 1):
+                    self._unconfirmed.popleft()
+                return
+
+    def _refusal(self, error: m.Error) -> HarnessError:
+        if error.code == "bad-version":
+            return WireMismatch(self.device_id, m.WIRE_VERSION, error.text)
+        return BackendRejected(self.device_id, error.code, error.text)
+
+    def _too_slow(self, deadline: Deadline) -> DeviceTimeout:
+        return DeviceTimeout(
+            self.device_id, f"the runner did not answer within {deadline.seconds:g} s"
+        )
+
+    # --- links ------------------------------------------------------------------------------
+
+    def _open_channel(self) -> Channel:
+        if self._channel is None:
+            raise WireError(self.device_id, "the session was never opened")
+        return self._channel
+
+    def _attach(
+        self, then: tuple[m.Message, ...], deadline: Deadline, cancel: CancelToken
+    ) -> m.Ready:
+        """Open a link and greet; ``then`` follows in the same bytes."""
+        self._channel = Channel(self.device_id, self._runner.connect(deadline, cancel))
+        hello = m.Hello(m.WIRE_VERSION, self._runner.token, self._session, self._last_seq)
+        self._channel.send((hello, *then), deadline, cancel)
+        packets: list[Packet] | None = []
+        while not packets:
+            try:
+                packets = self._channel.packets(deadline, cancel)
+            except LinkClosed:
+                raise self._death(cancel) from None
+            if packets is None:
+                raise self._too_slow(deadline)
+        ready = packets[0].message
+        if isinstance(ready, m.Error):
+            raise self._refusal(ready)
+        if not isinstance(ready, m.Ready):
+            raise WireError(self.device_id, f"{type(ready).__name__} where ready belongs")
+        self._session = ready.session
+        self._take_in(packets[1:])
+        return ready
+
+    def _reattach(self, cancel: CancelToken) -> None:
+        """Find out whether the runner lives; if so open a new link and go on over it."""
+        self._open_channel().close()
+        patience = Deadline(self._clock, _REATTACH_S)
+        while True:
+            death = self._death(cancel)
+            if death.returncode is not None or death.signal_name is not None or patience.expired:
+                raise death
+            try:
+                ready = self._attach((), patience, cancel)
+            except DeviceUnavailable:
+                continue
+            self._repeat(ready.received, patience, cancel)
+            return
+
+    def _repeat(self, received: int, deadline: Deadline, cancel: CancelToken) -> None:
+        """Send again what the runner does not have."""
+        while self._unconfirmed and self._commands_sent - len(self._unconfirmed) < received:
+            self._unconfirmed.popleft()
+        again = [*self._unconfirmed, *([self._pinged] if self._pinged else [])]
+        self._open_channel().send(again, deadline, cancel)
+
+    def _death(self, cancel: CancelToken) -> RunnerDied:
+        """How the runner ended; without code and signal while it still runs."""
+        ended = self._runner.wait(Deadline(self._clock, _EXIT_GRACE_S), cancel)
+        if ended is None:
+            return RunnerDied(self.device_id, log_tail=self._runner.log_text())
+        return RunnerDied(
+            self.device_id,
+            signal_name=ended.signal_name,
+            returncode=ended.returncode,
+            log_tail=ended.log_tail,
+        )
+
+
+def samples_of(packet: Packet) -> dict[str, NDArray[np.int64]]:
+    """The columns of a ``block`` packet by name; see SAMPLE_COLUMNS for their meaning."""
+    block = packet.message
+    if not isinstance(block, m.BlockDone):
+        raise TypeError(f"{type(block).__name__} carries no samples")
+    rows = np.frombuffer(packet.frames[0], "<i8").reshape(len(block.columns), block.count)
+    return {name: row.astype(np.int64) for name, row in zip(block.columns, rows, strict=True)}
+
+
+def outputs_of(packet: Packet, loaded: m.Loaded) -> list[NDArray[np.generic]]:
+    """The arrays of an ``outputs`` packet, one per output of the loaded model."""
+    outputs = packet.message
+    if not isinstance(outputs, m.Outputs):
+        raise TypeError(f"{type(outputs).__name__} carries no outputs")
+    parts = zip(packet.frames, outputs.shapes, loaded.outputs, strict=True)
+    return [np.frombuffer(data, spec.dtype).reshape(shape) for data, shape, spec in parts]
