@@ -70,7 +70,7 @@ class Catalogue:
 class _Formats:
     """A model format by its name."""
 
-    _choice = Choice(tuple(ModelFormat))
+    _choice = Choice(tuple(fmt.value for fmt in ModelFormat))
 
     def read(self, node: Node) -> ModelFormat:
         return ModelFormat(self._choice.read(node))
