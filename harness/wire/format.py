@@ -17,7 +17,7 @@ MAX_DEPTH = 8
 MAX_STRING_BYTES = 64 * 1024
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
-#: Every ``why`` a decoder may give, in the order in which it checks.
+#: Every ``why`` a decoder may give, roughly in the order in which it looks.
 REJECT_CODES = (
     "unknown-kind",  # the kind byte is neither J nor B
     "unexpected-kind",  # a binary frame that no message announced, or JSON in its place
