@@ -118,26 +118,26 @@ class Conductor:
         telemetry: Telemetry,
         log: PhaseLog,
     ) -> None:
+        cell, poll_s = job.trial.cell, 1.0 / self._context.telemetry_rate_hz
         with ExitStack() as undo:
             with log.phase("LAUNCH"):
-                session, runner = self._launch(job.trial.cell, undo)
+                session, runner = self._launch(cell, undo)
                 undo.callback(attempt.keep_log_of, runner)
-            telemetry.attach(runner)
-            attempt.channels = tuple(telemetry.channels())
-            poll_s = 1.0 / self._context.telemetry_rate_hz
+                telemetry.attach(runner)
+                attempt.channels = tuple(telemetry.channels())
+                if primed is None:
+                    attempt.ready = session.open(self._within(LAUNCH_TIMEOUT_S), self._cancel)
+                    attempt.launch_ns = self._clock.monotonic_ns() - runner.spawned_at_ns
             measurement = Measurement(
                 session, telemetry, attempt, log, self._clock, self._cancel, poll_s
             )
             if primed is None:
-                with log.phase("LAUNCH"):
-                    attempt.ready = session.open(self._within(LAUNCH_TIMEOUT_S), self._cancel)
-                    attempt.launch_ns = self._clock.monotonic_ns() - runner.spawned_at_ns
                 with log.phase("LOAD"):
-                    attempt.loaded = self._load(session, job.trial.cell)
+                    attempt.loaded = self._load(session, cell)
                     inputs = self._push_inputs(attempt.loaded, job)
                 measurement.run(inputs)
             else:
-                measurement.run_cold(load_message(job.trial.cell), primed)
+                measurement.run_cold(load_message(cell), primed)
             with log.phase("COLLECT"):
                 attempt.add_readings(telemetry.poll(final=True))
                 attempt.state_after = self._device.state(self._within(), self._cancel)

@@ -170,12 +170,12 @@ def test_the_memory_pass_reads_after_settling(run_trial, make_trial, scripted) -
 def test_three_days_pass_in_moments_with_every_sample_kept(
     run_trial, make_trial, scripted, script
 ) -> None:
-    script.latency_ns = 900_000_000
+    script.latency_ns = 30_000_000_000
     hours = 72
     record, _ = run_trial(make_trial(Sustained(seconds=hours * 3600)), telemetry_rate_hz=0.1)
     assert record.outcome is Outcome.OK
-    assert record.metrics["inferences"] == pytest.approx(hours * 3600 / 0.9, rel=1e-3)
-    assert len(record.clock_offsets) > hours * 300  # a ping every ten seconds
+    assert record.metrics["inferences"] == pytest.approx(hours * 3600 / 30, rel=1e-3)
+    assert len(record.clock_offsets) >= hours * 120  # a ping after every inference here
     assert isinstance(scripted.clock, ManualClock)
 
 
