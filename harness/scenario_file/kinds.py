@@ -20,6 +20,10 @@ Schema = dict[str, Any]
 T_co = TypeVar("T_co", covariant=True)
 
 
+#: How many names a message lists: more would bury what is wrong.
+_LISTED = 24
+
+
 class Kind(Protocol[T_co]):
     """One kind of value."""
 
@@ -35,7 +39,8 @@ def suggestion(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f"did you mean {near[0]!r}?"
-    return "use one of " + ", ".join(known)
+    some = list(known)[:_LISTED]
+    return "use one of " + ", ".join(some) + (", ..." if len(known) > len(some) else "")
 
 
 @dataclass(frozen=True, slots=True)

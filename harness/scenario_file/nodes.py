@@ -217,8 +217,8 @@ class _Composer:
                 for index, item in enumerate(source.value)
             ]
         elif isinstance(source, yaml.ScalarNode):
-            made.raw = source.value
-            made.value = _scalar(source, made)
+            made.raw = _joined(source.value)
+            made.value = _scalar(made, source.tag)
         else:
             raise made.error(
                 f"the YAML tag {shortened(str(source.tag))!r} is not used in scenarios"
@@ -234,7 +234,7 @@ class _Composer:
             if not isinstance(key_node, yaml.ScalarNode) or not key_node.value:
                 place = Node(None, self._origin, line, parent.key)
                 raise place.error("a key must be a name, not a list, a mapping or nothing")
-            name: str = key_node.value
+            name = _joined(key_node.value)
             place = Node(
                 None, self._origin, line, child_key(parent.key, printable(shortened(name)))
             )
@@ -251,10 +251,21 @@ class _Composer:
         return line if line is not None else source.start_mark.line + 1
 
 
-def _scalar(source: yaml.ScalarNode, place: Node) -> Scalar:
-    text: str = source.value
+def _joined(text: str) -> str:
+    """``text`` with surrogate pairs as one character, as JSON writes them in escapes."""
+    if text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text):
+        return text
+    joined = text.encode("utf-16-le", "surrogatepass")
+    try:
+        return joined.decode("utf-16-le")
+    except UnicodeDecodeError:
+        return text  # a lone one: refused as text that no file can hold
+
+
+def _scalar(place: Node, tag: str) -> Scalar:
+    text = place.raw
     _check_text(text, place)
-    kind = str(source.tag).removeprefix(_TAG)
+    kind = str(tag).removeprefix(_TAG)
     if kind == "str":
         return text
     for name, pattern, _ in _CORE:

@@ -20,4 +20,4 @@ def json_schema() -> Schema:
 
 def schema_text() -> str:
     """The schema as the text of ``scenarios/schema.json``."""
-    return json.dumps(json_schema(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(json_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,9 @@ require: {absent: [DRIFT, WARMUP-CAPPED]}
 limits: [{latency_p90_ms: 200, cpu_percent: 30}, {model: "kws*", rss_peak_mib: 64}]
 seed: 3
 """
+
+
+MATRIX = {"models": {"family": "net", "variants": "fp32"}, "blocks": {"engine": "tflite"}}
 
 
 def test_every_key(tmp_path):
@@ -181,6 +185,16 @@ def test_a_fixed_warmup_keeps_the_defaults_of_its_load(read):
 def test_words_of_yaml_1_1_are_text(read):
     assert read("name: no").name == "no"
     assert read("name: 12:30:00").name == "12:30:00"
+
+
+def test_json_is_yaml(read):
+    text = json.dumps({"schema": 1, "name": "phone \U0001f4f1 ü", **MATRIX})
+    assert "\\ud83d\\udcf1" in text
+    assert read(text, whole=True).name == "phone \U0001f4f1 ü"
+
+
+def test_fractions_of_any_length(read):
+    assert read("gates: {timeout_minutes: 0.10000000000000000001}").gates.timeout_minutes == 0.1
 
 
 def test_anchors_and_aliases(read):
