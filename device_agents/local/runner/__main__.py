@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import faulthandler
 import os
-import platform
 import socket
 import sys
 import time
@@ -62,7 +61,7 @@ def _facts() -> dict[str, Scalar]:
     return {
         "runner": "local",
         "version": __version__,
-        "language": f"{platform.python_implementation()} {platform.python_version()}",
+        "language": f"{sys.implementation.name} {sys.version.split()[0]}",
         "pid": os.getpid(),
         "clock": "CLOCK_MONOTONIC",
     }

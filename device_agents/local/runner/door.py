@@ -71,6 +71,7 @@ class Door:
         Returns whether anything moved.
         """
         self._pump()
+        self._tidy()
         poller = select.poll()
         if self._listener is not None:
             poller.register(self._listener, select.POLLIN)
