@@ -98,7 +98,7 @@ def _decoder(kind: Any) -> Decoder:
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return _enum(kind)
     if is_dataclass(kind):
-        return _dataclass(kind)
+        return _dataclass(cast("type", kind))
     return _generic(get_origin(kind), get_args(kind))
 
 

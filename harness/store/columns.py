@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
@@ -15,20 +15,16 @@ from harness.record import BlockRecord
 from harness.stats.samples import Int64Array, Samples
 from harness.wire.messages import INTENDED_COLUMN, SAMPLE_COLUMNS
 
-#: Sample columns a runner sends; the intended start is null for blocks without an arrival rate.
+#: The measured columns of a sample, in the order in which runners send them.
 MEASURED = (*SAMPLE_COLUMNS, INTENDED_COLUMN)
 _FACTS = tuple(item.name for item in fields(BlockRecord))
-_TYPES = {"timed": pa.bool_()}
 
+#: ``intended_ns`` is null for the samples of blocks without an arrival rate.
 SAMPLE_SCHEMA = pa.schema(
     [("block", pa.int32()), ("timed", pa.bool_()), *((name, pa.int64()) for name in MEASURED)]
 )
-BLOCK_SCHEMA = pa.schema([(name, _TYPES.get(name, pa.int64())) for name in _FACTS])
+BLOCK_SCHEMA = pa.schema([(name, pa.bool_() if name == "timed" else pa.int64()) for name in _FACTS])
 TRACE_SCHEMA = pa.schema([("channel", pa.string()), ("at_ns", pa.int64()), ("value", pa.float64())])
-#: One row per block: its facts, and its samples as lists. So a block is stored whole or not at all.
-RAW_SCHEMA = pa.schema(
-    [*BLOCK_SCHEMA, *(pa.field(name, pa.list_(pa.int64())) for name in MEASURED)]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,68 +63,6 @@ class Blocks(Sequence[BlockRecord]):
         return BlockRecord(*(getattr(self, item.name)[index].item() for item in fields(self)))
 
 
-# --- one block in, tables out -------------------------------------------------------------------
-
-
-def raw_batch(block: BlockRecord, columns: Mapping[str, Int64Array]) -> pa.RecordBatch:
-    """A block and its samples as one row of RAW_SCHEMA.
-
-    ``columns`` holds SAMPLE_COLUMNS and, for blocks with an arrival rate, INTENDED_COLUMN, each
-    with ``block.count`` values; anything else is a ValueError.
-    """
-    if not set(SAMPLE_COLUMNS) <= columns.keys() <= set(MEASURED):
-        raise ValueError(f"block {block.seq} has the columns {sorted(columns)}")
-    offsets = pa.array(np.array([0, block.count], np.int32))
-    arrays = [pa.array([getattr(block, name)], _TYPES.get(name, pa.int64())) for name in _FACTS]
-    for name in MEASURED:
-        if name not in columns:
-            arrays.append(pa.nulls(1, pa.list_(pa.int64())))
-            continue
-        if len(columns[name]) != block.count:
-            raise ValueError(f"block {block.seq} has {len(columns[name])} of {block.count} {name}")
-        values = pa.array(np.ascontiguousarray(columns[name]), pa.int64())
-        arrays.append(pa.ListArray.from_arrays(offsets, values))
-    return pa.RecordBatch.from_arrays(arrays, schema=RAW_SCHEMA)
-
-
-def blocks_table(raw: pa.Table) -> pa.Table:
-    """The facts of the blocks in a table of RAW_SCHEMA."""
-    return raw.select(_FACTS)
-
-
-def samples_table(raw: pa.Table) -> pa.Table:
-    """The samples of the blocks in a table of RAW_SCHEMA, one row each, in SAMPLE_SCHEMA."""
-    count = raw["count"].to_numpy()
-    block = np.repeat(raw["seq"].to_numpy(), count).astype(np.int32)
-    arrays = [pa.array(block), pa.array(np.repeat(raw["timed"].to_numpy(), count))]
-    arrays += [_flattened(raw[name], count) for name in MEASURED]
-    return pa.Table.from_arrays(arrays, schema=SAMPLE_SCHEMA)
-
-
-def _flattened(column: pa.ChunkedArray, count: Int64Array) -> pa.Array:
-    """The lists of all blocks one after another; nulls for the samples of a block without list."""
-    lists = column.combine_chunks()
-    values = lists.flatten()
-    if not lists.null_count:
-        return values
-    present = np.repeat(lists.is_valid().to_numpy(zero_copy_only=False), count)
-    spread = np.zeros(len(present), np.int64)
-    spread[present] = values.to_numpy()
-    return pa.array(spread, mask=~present)
-
-
-def traces_batch(
-    channels: Sequence[str], at_ns: Sequence[int], values: Sequence[float]
-) -> pa.RecordBatch:
-    """Readings in TRACE_SCHEMA."""
-    arrays = [
-        pa.array(channels, pa.string()),
-        pa.array(at_ns, pa.int64()),
-        pa.array(values, pa.float64()),
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=TRACE_SCHEMA)
-
-
 # --- tables in, arrays out ----------------------------------------------------------------------
 
 
@@ -138,35 +72,37 @@ def collect_samples(tables: Iterable[pa.Table], rows: int) -> Samples:
     The arrays are made once, so that three days of samples cost what they weigh. Where only some
     blocks had an arrival rate, the others count as started when intended.
     """
-    start, copied_in, invoke, copied_out, intended = (np.empty(rows, np.int64) for _ in range(5))
+    start, copied_in, invoke, copied_out = (np.empty(rows, np.int64) for _ in range(4))
     block, timed = np.empty(rows, np.int32), np.empty(rows, np.bool_)
-    has_intended, first = False, 0
+    intended: Int64Array | None = None
+    first = 0
     for table in tables:
-        rows_here = slice(first, first + len(table))
-        block[rows_here], timed[rows_here] = table["block"].to_numpy(), table["timed"].to_numpy()
+        here = slice(first, first + len(table))
+        block[here], timed[here] = to_numpy(table["block"]), to_numpy(table["timed"])
         measured = (start, copied_in, invoke, copied_out)
         for name, array in zip(SAMPLE_COLUMNS, measured, strict=True):
-            array[rows_here] = table[name].to_numpy()
+            array[here] = to_numpy(table[name])
         known = table[INTENDED_COLUMN]
-        has_intended |= known.null_count < len(known)
-        intended[rows_here] = pc.coalesce(known, table["start_ns"]).to_numpy()
-        first += len(table)
-    return Samples(
-        start, copied_in, invoke, copied_out, block, timed, intended if has_intended else None
-    )
+        if intended is None and known.null_count < len(known):
+            intended = np.empty(rows, np.int64)
+            intended[:first] = start[:first]
+        if intended is not None:
+            intended[here] = to_numpy(pc.coalesce(known, table["start_ns"]))
+        first = here.stop
+    return Samples(start, copied_in, invoke, copied_out, block, timed, intended)
 
 
 def collect_blocks(tables: Iterable[pa.Table]) -> Blocks:
     """Blocks from tables of BLOCK_SCHEMA."""
-    table = pa.concat_tables([BLOCK_SCHEMA.empty_table(), *tables])
-    return Blocks(*(table[name].to_numpy() for name in _FACTS))
+    table = pa.concat_tables([pa.Table.from_batches([], BLOCK_SCHEMA), *tables])
+    return Blocks(*(to_numpy(table[name]) for name in _FACTS))
 
 
 def collect_trace(tables: Iterable[pa.Table], channel: str) -> Trace:
     """One channel from tables of TRACE_SCHEMA; empty where nothing was read."""
     wanted = [table.filter(pc.equal(table["channel"], channel)) for table in tables]
-    table = pa.concat_tables([TRACE_SCHEMA.empty_table(), *wanted])
-    return Trace(table["at_ns"].to_numpy(), table["value"].to_numpy())
+    table = pa.concat_tables([pa.Table.from_batches([], TRACE_SCHEMA), *wanted])
+    return Trace(to_numpy(table["at_ns"]), to_numpy(table["value"]))
 
 
 def traces_by_channel(table: pa.Table) -> dict[str, Trace]:
@@ -177,5 +113,26 @@ def traces_by_channel(table: pa.Table) -> dict[str, Trace]:
 
 def sorted_by_channel(table: pa.Table) -> pa.Table:
     """The same readings, channel by channel: like values side by side compress far better."""
-    order = np.argsort(table["channel"].combine_chunks().dictionary_encode().indices, kind="stable")
-    return table.take(pa.array(order))
+    codes = table["channel"].combine_chunks().dictionary_encode().indices
+    return table.take(to_arrow(np.argsort(to_numpy(codes), kind="stable")))
+
+
+# --- arrays -------------------------------------------------------------------------------------
+# pyarrow's own conversions import pandas on first use, which costs a run 0.3 s and 40 MB.
+
+
+def to_arrow(values: NDArray[Any]) -> pa.Array:
+    """A contiguous numeric array as Arrow's, sharing its memory."""
+    kind = pa.from_numpy_dtype(values.dtype)
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
+
+
+def to_numpy(column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
+    """A numeric or boolean column without nulls as a read-only numpy array."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_boolean(array.type):
+        return to_numpy(array.cast(pa.uint8())).view(np.bool_)
+    kind = np.dtype(array.type.to_pandas_dtype())
+    if len(array) == 0:
+        return np.empty(0, kind)
+    return np.frombuffer(array.buffers()[1], kind, len(array), array.offset * kind.itemsize)

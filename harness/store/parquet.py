@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,12 +18,15 @@ _ZSTD_LEVEL = 1
 _DICTIONARY_COLUMNS = ("channel",)
 
 
-def write_parquet(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    """Write each table as a row group; the file appears whole and synced, or not at all."""
+@contextmanager
+def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """A writer that makes each table a row group.
+
+    The file appears, whole and synced, when the block ends; when it ends with an error, not at all.
+    """
     with translated(path), published(path) as unfinished, unfinished.open("wb") as sink:
         with _writer(sink, schema) as writer:
-            for table in tables:
-                writer.write_table(table)
+            yield writer
         sink.flush()
         os.fsync(sink.fileno())
 

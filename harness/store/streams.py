@@ -15,7 +15,7 @@ import pyarrow as pa
 from harness.store.files import translated, write_all
 
 #: A window of a stream that is turned into tables at once: bounds memory, amortises overhead.
-_WINDOW_BYTES = 8 * 1024 * 1024
+_WINDOW_BYTES = 2 * 1024 * 1024
 _WINDOW_BATCHES = 4096
 
 
@@ -66,18 +66,18 @@ def read_stream(path: Path) -> Iterator[pa.Table]:
     A missing file, or one torn before its schema was whole, has no batches.
     """
     window: list[pa.RecordBatch] = []
-    size = 0
-    for batch in _batches(path):
+    begun_at = 0
+    for batch, ends_at in _batches(path):
         window.append(batch)
-        size += batch.nbytes
-        if size >= _WINDOW_BYTES or len(window) >= _WINDOW_BATCHES:
+        if ends_at - begun_at >= _WINDOW_BYTES or len(window) >= _WINDOW_BATCHES:
             yield pa.Table.from_batches(window)
-            window, size = [], 0
+            window, begun_at = [], ends_at
     if window:
         yield pa.Table.from_batches(window)
 
 
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+def _batches(path: Path) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Whole batches with the place in the file where each ends."""
     if not path.exists():
         return
     with translated(path):
@@ -85,7 +85,8 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
     with source:
         try:
             with pa.ipc.open_stream(source) as reader:
-                yield from reader
+                for batch in reader:
+                    yield batch, source.tell()
         except (pa.ArrowInvalid, OSError) as error:
             if getattr(error, "errno", None) is not None:
                 with translated(path):  # the disk failed; a torn batch has no error number

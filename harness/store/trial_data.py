@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from harness.stats.samples import Samples
-from harness.store import columns, layout
+from harness.store import columns, layout, raw_format
 from harness.store.columns import Blocks, Trace
 from harness.store.files import translated
-from harness.store.parquet import count_rows, read_parquet, write_parquet
+from harness.store.parquet import count_rows, parquet_writer, read_parquet
 from harness.store.streams import read_stream
 
 
@@ -20,15 +20,18 @@ def settle(folder: Path) -> None:
 
     The streams stay until :func:`drop_raw`; doing it again gives the same files.
     """
-    samples, traces = folder / layout.RAW_SAMPLES, folder / layout.RAW_TRACES
-    if samples.exists():
-        tables = (columns.samples_table(raw) for raw in read_stream(samples))
-        write_parquet(folder / layout.SAMPLES, columns.SAMPLE_SCHEMA, tables)
-        tables = (columns.blocks_table(raw) for raw in read_stream(samples))
-        write_parquet(folder / layout.BLOCKS, columns.BLOCK_SCHEMA, tables)
-    if traces.exists():
-        tables = (columns.sorted_by_channel(raw) for raw in read_stream(traces))
-        write_parquet(folder / layout.TRACES, columns.TRACE_SCHEMA, tables)
+    if (folder / layout.RAW_SAMPLES).exists():
+        with (
+            parquet_writer(folder / layout.SAMPLES, columns.SAMPLE_SCHEMA) as samples,
+            parquet_writer(folder / layout.BLOCKS, columns.BLOCK_SCHEMA) as blocks,
+        ):
+            for raw in read_stream(folder / layout.RAW_SAMPLES):
+                samples.write_table(raw_format.samples_table(raw))
+                blocks.write_table(raw_format.blocks_table(raw))
+    if (folder / layout.RAW_TRACES).exists():
+        with parquet_writer(folder / layout.TRACES, columns.TRACE_SCHEMA) as traces:
+            for raw in read_stream(folder / layout.RAW_TRACES):
+                traces.write_table(columns.sorted_by_channel(raw))
 
 
 def drop_raw(folder: Path) -> None:
@@ -48,13 +51,13 @@ class RawData:
 
     def samples(self, rows: int) -> Samples:
         """All samples; ``rows`` is how many there are."""
-        tables = (columns.samples_table(raw) for raw in read_stream(self._samples))
+        tables = (raw_format.samples_table(raw) for raw in read_stream(self._samples))
         return columns.collect_samples(tables, rows)
 
     def blocks(self) -> Blocks:
         """All blocks."""
         return columns.collect_blocks(
-            columns.blocks_table(raw) for raw in read_stream(self._samples)
+            raw_format.blocks_table(raw) for raw in read_stream(self._samples)
         )
 
     def trace(self, channel: str) -> Trace:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from harness.clock import Clock
 from harness.device import Reading
 from harness.record import BlockRecord, Trial, TrialRecord
 from harness.stats.samples import Int64Array, Samples
 from harness.store import layout
-from harness.store.columns import RAW_SCHEMA, TRACE_SCHEMA, Blocks, Trace, raw_batch, traces_batch
+from harness.store.columns import TRACE_SCHEMA, Blocks, Trace
 from harness.store.documents import write_record
 from harness.store.files import sync_folder, translated, write_atomically
+from harness.store.raw_format import RAW_SCHEMA, block_batch, readings_batch
 from harness.store.streams import StreamWriter
 from harness.store.trial_data import RawData, drop_raw, settle
 from harness.units import NS_PER_S
@@ -55,7 +54,7 @@ class TrialWriter:
         ``columns`` are those of :data:`harness.wire.messages.SAMPLE_COLUMNS`, with ``intended_ns``
         for blocks that have an arrival rate.
         """
-        batch = raw_batch(block, columns)
+        batch = block_batch(block, columns)
         if self._samples is None:
             self._samples = StreamWriter(self.folder / layout.RAW_SAMPLES, RAW_SCHEMA)
         self._samples.append(batch)
@@ -117,7 +116,7 @@ class TrialWriter:
             return
         if self._traces is None:
             self._traces = StreamWriter(self.folder / layout.RAW_TRACES, TRACE_SCHEMA)
-        self._traces.append(_batch(self._pending))
+        self._traces.append(readings_batch(self._pending))
         self._pending = []
 
 
@@ -129,11 +128,3 @@ def write_trial(folder: Path, record: TrialRecord, log: str) -> None:
     write_record(folder / layout.TRIAL, record)
     with translated(folder):
         sync_folder(folder)
-
-
-def _batch(readings: Sequence[Reading]) -> pa.RecordBatch:
-    return traces_batch(
-        [reading.channel for reading in readings],
-        [reading.at_ns for reading in readings],
-        [reading.value for reading in readings],
-    )
