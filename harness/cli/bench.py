@@ -60,7 +60,14 @@ def bench(
                 "batch": _numbers("--batch", batch),
             }
         ],
-        "loads": [{"kind": "single_stream", "min_seconds": seconds, "min_inferences": 50}],
+        "loads": [
+            {
+                "kind": "single_stream",
+                "min_seconds": seconds,
+                "min_inferences": 50,
+                "max_seconds": max(600.0, 2 * seconds),
+            }
+        ],
         "repeats": repeats,
     }
     scenario = loads(json.dumps(document), "benchfarm bench", Path.cwd())
