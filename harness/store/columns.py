@@ -100,21 +100,46 @@ def collect_blocks(tables: Iterable[pa.Table]) -> Blocks:
 
 def collect_trace(tables: Iterable[pa.Table], channel: str) -> Trace:
     """One channel from tables of TRACE_SCHEMA; empty where nothing was read."""
-    wanted = [table.filter(pc.equal(table["channel"], channel)) for table in tables]
-    table = pa.concat_tables([pa.Table.from_batches([], TRACE_SCHEMA), *wanted])
-    return Trace(to_numpy(table["at_ns"]), to_numpy(table["value"]))
+    pieces = [_empty_trace(), *(_trace(table, channel) for table in tables)]
+    return Trace(
+        np.concatenate([piece.at_ns for piece in pieces]),
+        np.concatenate([piece.value for piece in pieces]),
+    )
+
+
+def channel_names(tables: Iterable[pa.Table]) -> tuple[str, ...]:
+    """The channels in tables that have the column ``channel``, in alphabetical order."""
+    return tuple(sorted({name for table in tables for name in _channels(table)[0]}))
 
 
 def traces_by_channel(table: pa.Table) -> dict[str, Trace]:
     """The channels of a table of TRACE_SCHEMA apart, in the order of their names."""
-    names = sorted(pc.unique(table["channel"]).to_pylist())
-    return {name: collect_trace([table], name) for name in names}
+    names, _ = _channels(table)
+    return {name: _trace(table, name) for name in sorted(names)}
 
 
 def sorted_by_channel(table: pa.Table) -> pa.Table:
     """The same readings, channel by channel: like values side by side compress far better."""
-    codes = table["channel"].combine_chunks().dictionary_encode().indices
-    return table.take(to_arrow(np.argsort(to_numpy(codes), kind="stable")))
+    _, code = _channels(table)
+    return table.take(to_arrow(np.argsort(code, kind="stable")))
+
+
+def _trace(table: pa.Table, channel: str) -> Trace:
+    names, code = _channels(table)
+    if channel not in names:
+        return _empty_trace()
+    rows = code == names.index(channel)
+    return Trace(to_numpy(table["at_ns"])[rows], to_numpy(table["value"])[rows])
+
+
+def _empty_trace() -> Trace:
+    return Trace(np.empty(0, np.int64), np.empty(0, np.float64))
+
+
+def _channels(table: pa.Table) -> tuple[list[str], NDArray[np.int32]]:
+    """The names of a table's channels, and for each row the number of its name."""
+    coded = table["channel"].combine_chunks().dictionary_encode()
+    return coded.dictionary.to_pylist(), to_numpy(coded.indices)
 
 
 # --- arrays -------------------------------------------------------------------------------------

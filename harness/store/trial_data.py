@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow.compute as pc
-
 from harness.stats.samples import Samples
 from harness.store import columns, layout, raw_format
 from harness.store.columns import Blocks, Trace
@@ -86,10 +84,7 @@ class SettledData:
 
     def trace_channels(self) -> tuple[str, ...]:
         """Names of the channels that have readings."""
-        names: set[str] = set()
-        for table in read_parquet(self._traces, ["channel"]):
-            names.update(pc.unique(table["channel"]).to_pylist())
-        return tuple(sorted(names))
+        return columns.channel_names(read_parquet(self._traces, ["channel"]))
 
     def iter_trace_batches(self) -> Iterator[dict[str, Trace]]:
         """All channels together, one bounded stretch of time after another."""
