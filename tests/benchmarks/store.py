@@ -7,7 +7,6 @@ CPU time is that of the process, all threads, user and system.
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import shutil
 import statistics

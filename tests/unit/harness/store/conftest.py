@@ -52,7 +52,11 @@ class Maker:
         return BlockRecord(seq, timed, count, started, started + 900, 800, seq % 2), columns
 
     def record(
-        self, writer: RunWriter, attempt: TrialWriter, outcome: Outcome = Outcome.OK, **fields: object
+        self,
+        writer: RunWriter,
+        attempt: TrialWriter,
+        outcome: Outcome = Outcome.OK,
+        **fields: object,
     ) -> TrialRecord:
         return TrialRecord(
             writer.run_id,

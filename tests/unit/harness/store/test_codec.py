@@ -62,7 +62,10 @@ everything = st.builds(
     sizes=st.lists(st.integers()).map(tuple),
     options=st.dictionaries(
         st.text(),
-        st.text() | st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False),
+        st.text()
+        | st.integers()
+        | st.booleans()
+        | st.floats(allow_nan=False, allow_infinity=False),
     ),
     shapes=st.dictionaries(st.text(), st.lists(st.integers()).map(tuple)),
     evidence=st.dictionaries(st.text(), plain),
