@@ -130,7 +130,7 @@ def test_no_error_shows_the_password_of_a_database(tmp_path: Path, finished_run,
 
 
 def test_several_stores_index_at_once(tmp_path: Path, make) -> None:
-    errors: list[BaseException] = []
+    errors: list[Exception] = []
 
     def night(number: int) -> None:
         try:
@@ -140,7 +140,7 @@ def test_several_stores_index_at_once(tmp_path: Path, make) -> None:
                 make.measure(writer, writer.plan.trials[0])
                 store.runs()
                 writer.close("complete")
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - told below
             errors.append(error)
 
     threads = [threading.Thread(target=night, args=(number,)) for number in range(4)]

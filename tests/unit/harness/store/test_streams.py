@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +35,7 @@ def test_cut_anywhere_a_stream_keeps_its_whole_blocks(tmp_path: Path, make) -> N
         assert found == sum(size <= cut for size in sizes[1:]), cut
 
 
-@pytest.mark.parametrize("tail", [b"\0" * 700, b"\xff\xff\xff\xff" * 100, os.urandom(300)])
+@pytest.mark.parametrize("tail", [b"\0" * 700, b"\xff\xff\xff\xff" * 100, b"\x40\x01\x00\x00" * 80])
 def test_garbage_after_a_power_failure_hides_no_block(tmp_path: Path, make, tail: bytes) -> None:
     path = tmp_path / "samples.arrows"
     write(path, make, blocks=3)
@@ -52,7 +51,7 @@ def test_a_missing_stream_has_no_blocks(tmp_path: Path) -> None:
 def test_a_second_writer_on_the_same_stream_is_refused(tmp_path: Path, make) -> None:
     path = tmp_path / "samples.arrows"
     write(path, make, blocks=1)
-    with pytest.raises(StoreError, match="samples.arrows"):
+    with pytest.raises(StoreError, match=r"samples\.arrows"):
         StreamWriter(path, raw_format.RAW_SCHEMA)
 
 
