@@ -172,30 +172,36 @@ def launch(
     spool, log = work / "spool", work / "runner.log"
     token = secrets.token_hex(16)
     way_in = _LoopbackPort() if listen else _SocketPair()
+    folders = ["--store", str(store), "--spool", str(spool)]
+    limit = [] if spool_limit_bytes is None else ["--spool-limit", str(spool_limit_bytes)]
     try:
-        spool.mkdir(parents=True, exist_ok=True)
-        arguments = [*way_in.arguments, "--store", str(store), "--spool", str(spool)]
-        if spool_limit_bytes is not None:
-            arguments += ["--spool-limit", str(spool_limit_bytes)]
-        command = [*_command(interpreter), *arguments]
-        with way_in.theirs, log.open("ab") as output:
-            descriptor = way_in.theirs.fileno()
+        with way_in.theirs as theirs:
+            spool.mkdir(parents=True, exist_ok=True)
+            command = [*_command(interpreter), *way_in.arguments, *folders, *limit]
             spawned_at_ns = time.monotonic_ns()
-            process = SPAWNER.start(
-                lambda: subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    pass_fds=(descriptor,),
-                    env=_environment(token, spawned_at_ns),
-                    start_new_session=True,
-                )
-            )
+            environment = _environment(token, spawned_at_ns)
+            process = _start(command, log, theirs.fileno(), environment)
     except OSError as error:
         way_in.close()
         raise DeviceUnavailable(_DEVICE_ID, f"cannot start the runner: {error}") from error
     return LocalRunner(process, token, spawned_at_ns, log, way_in)
+
+
+def _start(
+    command: list[str], log: Path, descriptor: int, environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return SPAWNER.start(
+            lambda: subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=(descriptor,),
+                env=environment,
+                start_new_session=True,
+            )
+        )
 
 
 def _command(interpreter: Path | None) -> list[str]:

@@ -31,7 +31,9 @@ from harness.wire import messages as m
 from harness.wire.codec import Packet
 
 #: A link's end and its process's end are seen within this time of each other.
-_EXIT_GRACE_S = 0.3
+_EXIT_GRACE_S = 2.0
+#: First wait between a link's end and the next try, doubled up to the longest.
+_RETRY_S, _LONGEST_RETRY_S = 0.05, 1.0
 #: How long a runner may be out of reach: a cable that is put back, a phone that comes back to adb.
 _REATTACH_S = 120.0
 #: ``bye`` is a courtesy; after this the process is killed.
@@ -65,7 +67,7 @@ class RunnerSession:
 
     def open(self, deadline: Deadline, cancel: CancelToken) -> m.Ready:
         """Connect and say hello."""
-        return self._attach((), deadline, cancel)
+        return self._first_attach((), deadline, cancel)
 
     def open_load_run(
         self, load: m.LoadModel, run: m.Run, deadline: Deadline, cancel: CancelToken
@@ -73,7 +75,7 @@ class RunnerSession:
         """Everything a cold start needs, sent at once: no round trip is inside it."""
         for message in (load, run):
             self._count(message)
-        ready = self._attach((load, run), deadline, cancel)
+        ready = self._first_attach((load, run), deadline, cancel)
         return ready, self._await(m.Loaded, deadline, cancel)
 
     def load(self, message: m.LoadModel, deadline: Deadline, cancel: CancelToken) -> m.Loaded:
@@ -232,6 +234,14 @@ class RunnerSession:
             raise WireError(self.device_id, "the session was never opened")
         return self._channel
 
+    def _first_attach(
+        self, then: tuple[m.Message, ...], deadline: Deadline, cancel: CancelToken
+    ) -> m.Ready:
+        try:
+            return self._attach(then, deadline, cancel)
+        except LinkClosed:
+            raise self._death(cancel) from None
+
     def _attach(
         self, then: tuple[m.Message, ...], deadline: Deadline, cancel: CancelToken
     ) -> m.Ready:
@@ -241,10 +251,7 @@ class RunnerSession:
         self._channel.send((hello, *then), deadline, cancel)
         packets: list[Packet] | None = []
         while not packets:
-            try:
-                packets = self._channel.packets(deadline, cancel)
-            except LinkClosed:
-                raise self._death(cancel) from None
+            packets = self._channel.packets(deadline, cancel)
             if packets is None:
                 raise self._too_slow(deadline)
         ready = packets[0].message
@@ -258,16 +265,20 @@ class RunnerSession:
 
     def _reattach(self, cancel: CancelToken) -> None:
         """Find out whether the runner lives; if so open a new link and go on over it."""
-        self._open_channel().close()
         patience = Deadline(self._clock, _REATTACH_S)
+        retry_s = _RETRY_S
         while True:
-            death = self._death(cancel)
+            self._open_channel().close()
+            death = self._death(cancel, retry_s)
             if death.returncode is not None or death.signal_name is not None or patience.expired:
                 raise death
+            retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
             try:
                 ready = self._attach((), patience, cancel)
-            except DeviceUnavailable:
+            except (DeviceUnavailable, LinkClosed):
                 continue
+            except RunnerDied:
+                raise self._death(cancel) from None
             self._repeat(ready.received, patience, cancel)
             return
 
@@ -278,9 +289,9 @@ class RunnerSession:
         again = [*self._unconfirmed, *([self._pinged] if self._pinged else [])]
         self._open_channel().send(again, deadline, cancel)
 
-    def _death(self, cancel: CancelToken) -> RunnerDied:
-        """How the runner ended; without code and signal while it still runs."""
-        ended = self._runner.wait(Deadline(self._clock, _EXIT_GRACE_S), cancel)
+    def _death(self, cancel: CancelToken, seconds: float = _EXIT_GRACE_S) -> RunnerDied:
+        """How the runner ended; without code and signal if it still runs after ``seconds``."""
+        ended = self._runner.wait(Deadline(self._clock, seconds), cancel)
         if ended is None:
             return RunnerDied(self.device_id, log_tail=self._runner.log_text())
         return RunnerDied(

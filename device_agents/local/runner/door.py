@@ -14,7 +14,7 @@ from device_agents.local.runner.spool import Spool
 from harness.wire.codec import Packet
 from harness.wire.messages import WIRE_VERSION, Ack, Error, Hello, Message, Ping, Ready, Scalar
 
-#: Strangers on the port that may keep us from their betters.
+#: Connections without a hello; the oldest makes room for the next.
 _MAX_WAITING = 4
 #: Time for a ``hello``, and for a refused host to hang up.
 _PATIENCE_NS = 5_000_000_000
@@ -79,13 +79,13 @@ class Door:
             wish = select.POLLIN | (select.POLLOUT if connection.sending else 0)
             poller.register(connection, wish)
         ready = {descriptor for descriptor, _ in poller.poll(timeout_ms)}
-        if self._listener is not None and self._listener.fileno() in ready:
-            self._accept()
         for connection in self._connections():
             if connection.fileno() in ready:
                 connection.flush()
             if not connection.closed and connection.fileno() in ready:
                 self._take(connection, connection.read())
+        if self._listener is not None and self._listener.fileno() in ready:
+            self._accept()
         self._tidy()
         self._pump()
         return bool(ready)
@@ -113,8 +113,7 @@ class Door:
         except OSError:
             return
         if len(self._waiting) >= _MAX_WAITING:
-            link.close()
-            return
+            self._waiting.pop(0).close()
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._waiting.append(Connection(link, time.perf_counter_ns()))
 
