@@ -1,13 +1,19 @@
 """The small representation every built-in network is written in, and what both writers read.
 
-Images are NHWC without the batch dimension: a tensor's shape is ``(height, width, channels)``, or
-``(features,)`` after :class:`GlobalMean`. Padding is always TensorFlow's SAME, which ONNX can
-express with explicit pads. Weights are float32 with batch normalisation already folded in.
+Shapes are without the batch dimension. Images are NHWC: a tensor's shape is ``(height, width,
+channels)``, or ``(features,)`` after :class:`GlobalMean`. Padding is always TensorFlow's SAME,
+which ONNX can express with explicit pads. Weights are float32 with batch normalisation already
+folded in.
+
+A network's inputs and outputs of rank three are images, which an ONNX file wants with the channels
+first. Networks of attention layers use rank three only inside.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +32,7 @@ class Conv:
     bias: Floats
     stride: int = 1
     relu6: bool = False
+    relu: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +48,23 @@ class Depthwise:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class MaxPool:
+    """Largest value in each window, channel by channel; the padding never wins."""
+
+    name: str
+    source: str
+    kernel: int
+    stride: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Add:
-    """Element-wise sum of two tensors of one shape."""
+    """Element-wise sum; ``right`` has ``left``'s shape, or one that broadcasts to it."""
 
     name: str
     left: str
     right: str
+    relu: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +77,7 @@ class GlobalMean:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dense:
-    """Fully connected layer; ``weights`` are ``(in, out)``."""
+    """Fully connected layer over the last axis; ``weights`` are ``(in, out)``."""
 
     name: str
     source: str
@@ -67,43 +85,193 @@ class Dense:
     bias: Floats
 
 
-Layer = Conv | Depthwise | Add | GlobalMean | Dense
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """Rows of ``table`` for integers: ``(t,)`` becomes ``(t, features)``."""
+
+    name: str
+    source: str
+    table: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unary:
+    """A function of one tensor; GELU is the exact one (erf), softmax goes over the last axis."""
+
+    name: str
+    source: str
+    kind: Literal["gelu", "tanh", "softmax"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerNorm:
+    """Zero mean and unit variance over the last axis, then ``scale`` and ``shift`` per feature."""
+
+    name: str
+    source: str
+    scale: Floats
+    shift: Floats
+    epsilon: float = 1e-5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MatMul:
+    """Product of two tensors over their last two axes, ``right`` turned over if ``transposed``."""
+
+    name: str
+    left: str
+    right: str
+    transposed: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reshape:
+    """The same elements in another shape."""
+
+    name: str
+    source: str
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transpose:
+    """Axes in another order: ``order[i]`` is the source's axis that becomes axis ``i``."""
+
+    name: str
+    source: str
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Take:
+    """One element along the first axis, which goes away: ``(t, features)`` to ``(features,)``."""
+
+    name: str
+    source: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Concat:
+    """Tensors one behind the other along ``axis``."""
+
+    name: str
+    sources: tuple[str, ...]
+    axis: int
+
+
+ImageLayer = Conv | Depthwise | MaxPool | GlobalMean
+ArithmeticLayer = Add | Dense | Embedding | Unary | LayerNorm | MatMul
+Rearrangement = Reshape | Transpose | Take | Concat
+Layer = ImageLayer | ArithmeticLayer | Rearrangement
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An input tensor; ``dtype`` is numpy's name, ``float32`` or ``int32``."""
+
+    name: str
+    shape: Shape
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """Layers in the order they run; the last one's output is the network's."""
+    """Layers in the order they run; the last one's output is the network's (first) output."""
 
     name: str
     input_name: str
     input_shape: Shape
     layers: tuple[Layer, ...]
+    input_dtype: str = "float32"
+    further_inputs: tuple[Input, ...] = ()
+    further_outputs: tuple[str, ...] = ()  #: tensors that are given out beside the last layer's
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """Every input, in order."""
+        return (Input(self.input_name, self.input_shape, self.input_dtype), *self.further_inputs)
 
     @property
     def output_name(self) -> str:
-        """Name of the network's output tensor."""
+        """Name of the network's (first) output tensor."""
         return self.layers[-1].name
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The name of every output, in order."""
+        return (self.output_name, *self.further_outputs)
 
     def shapes(self) -> dict[str, Shape]:
         """The shape of every tensor, by name, without the batch dimension."""
-        shapes = {self.input_name: self.input_shape}
+        shapes = {item.name: item.shape for item in self.inputs}
         for layer in self.layers:
             shapes[layer.name] = _output_shape(layer, shapes)
         return shapes
 
 
+def sources(layer: Layer) -> tuple[str, ...]:
+    """Names of the tensors that a layer reads."""
+    match layer:
+        case Add() | MatMul():
+            return (layer.left, layer.right)
+        case Concat():
+            return layer.sources
+        case _:
+            return (layer.source,)
+
+
 def _output_shape(layer: Layer, shapes: dict[str, Shape]) -> Shape:
+    first = shapes[sources(layer)[0]]
+    if isinstance(layer, ImageLayer):
+        return _image_shape(layer, first)
+    if isinstance(layer, ArithmeticLayer):
+        return _arithmetic_shape(layer, first, shapes)
+    return _rearranged_shape(layer, first, shapes)
+
+
+def _image_shape(layer: ImageLayer, source: Shape) -> Shape:
     match layer:
         case Conv() | Depthwise():
-            height, width, _ = shapes[layer.source]
-            stride = layer.stride
-            return (-(-height // stride), -(-width // stride), len(layer.bias))
-        case Add():
-            return shapes[layer.left]
+            return (*_strided(source, layer.stride), len(layer.bias))
+        case MaxPool():
+            return (*_strided(source, layer.stride), source[-1])
         case GlobalMean():
-            return shapes[layer.source][-1:]
+            return source[-1:]
+
+
+def _arithmetic_shape(layer: ArithmeticLayer, first: Shape, shapes: dict[str, Shape]) -> Shape:
+    match layer:
+        case Add() | Unary() | LayerNorm():
+            return first
         case Dense():
-            return (len(layer.bias),)
+            return (*first[:-1], len(layer.bias))
+        case Embedding():
+            return (*first, layer.table.shape[1])
+        case MatMul():
+            right = shapes[layer.right]
+            return (*first[:-1], right[-2] if layer.transposed else right[-1])
+
+
+def _rearranged_shape(layer: Rearrangement, first: Shape, shapes: dict[str, Shape]) -> Shape:
+    match layer:
+        case Reshape():
+            if math.prod(layer.shape) != math.prod(first):
+                raise ValueError(f"{layer.name}: {first} cannot become {layer.shape}")
+            return layer.shape
+        case Transpose():
+            return tuple(first[axis] for axis in layer.order)
+        case Take():
+            return first[1:]
+        case Concat():
+            length = sum(shapes[name][layer.axis] for name in layer.sources)
+            return (*first[: layer.axis], length, *first[layer.axis + 1 :])
+
+
+def _strided(shape: Shape, stride: int) -> tuple[int, int]:
+    """Height and width after a SAME window with that stride."""
+    height, width, _ = shape
+    return (-(-height // stride), -(-width // stride))
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:

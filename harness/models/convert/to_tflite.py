@@ -13,31 +13,21 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from harness.models.convert.layers import (
-    Add,
-    Conv,
-    Dense,
-    Depthwise,
-    GlobalMean,
-    Layer,
-    Network,
-    Shape,
-)
+from harness.models.convert import tflite_operators
+from harness.models.convert.layers import Input, Network, Shape
 
 SIGNATURE = "serving_default"
 _SCHEMA_VERSION = 3
 _ALIGNMENT = 16  #: bytes; the schema's ``force_align`` of Buffer.data
-
-_Op = schema.BuiltinOperator
-_RELU6 = schema.ActivationFunctionType.RELU6
-_NO_ACTIVATION = schema.ActivationFunctionType.NONE
+_LAST_OLD_CODE = 127  #: newer operators have their code in the wider field only
+_TYPES = {"float32": schema.TensorType.FLOAT32, "int32": schema.TensorType.INT32}
 
 
 def write(network: Network, path: Path) -> None:
     """Write ``network`` to ``path``; the bytes depend on nothing but the network."""
     writer = _Writer(network)
     for layer in network.layers:
-        writer.add(layer)
+        tflite_operators.add(writer, layer)
     builder = flatbuffers.Builder(1024)
     builder.Finish(writer.model().Pack(builder), file_identifier=b"TFL3")
     path.write_bytes(builder.Output())
@@ -61,36 +51,18 @@ class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]  # the schema has no
 
 
 class _Writer:
+    """Collects the parts of the file; :mod:`.tflite_operators` says what a layer is made of."""
+
     def __init__(self, network: Network) -> None:
+        self.shapes = network.shapes()
         self._network = network
-        self._shapes = network.shapes()
         self._buffers: list[Any] = [schema.BufferT()]  # by convention the first one is empty
         self._tensors: list[Any] = []
         self._index: dict[str, int] = {}
         self._codes: list[int] = []
         self._operators: list[Any] = []
-        self._activation_tensor(network.input_name)
-
-    def add(self, layer: Layer) -> None:
-        match layer:
-            case Conv():
-                weights = layer.weights.transpose(3, 0, 1, 2)
-                self._operator(_Op.CONV_2D, self._weighted(layer, weights), layer, _conv(layer))
-            case Depthwise():
-                inputs = self._weighted(layer, layer.weights[np.newaxis])
-                self._operator(_Op.DEPTHWISE_CONV_2D, inputs, layer, _depthwise(layer))
-            case Add():
-                inputs = [self._index[layer.left], self._index[layer.right]]
-                self._operator(_Op.ADD, inputs, layer, schema.AddOptionsT())
-            case GlobalMean():
-                axes = self._constant(f"{layer.name}_axes", np.array([1, 2], np.int32))
-                self._operator(
-                    _Op.MEAN, [self._index[layer.source], axes], layer, schema.ReducerOptionsT()
-                )
-            case Dense():
-                inputs = self._weighted(layer, layer.weights.T)
-                options = schema.FullyConnectedOptionsT()
-                self._operator(_Op.FULLY_CONNECTED, inputs, layer, options)
+        for item in network.inputs:
+            self._activation(item)
 
     def model(self) -> Any:
         model = schema.ModelT()
@@ -106,8 +78,8 @@ class _Writer:
         graph = schema.SubGraphT()
         graph.name = "main"
         graph.tensors = self._tensors
-        graph.inputs = [self._index[self._network.input_name]]
-        graph.outputs = [self._index[self._network.output_name]]
+        graph.inputs = [self._index[item.name] for item in self._network.inputs]
+        graph.outputs = [self._index[name] for name in self._network.outputs]
         graph.operators = self._operators
         return graph
 
@@ -115,8 +87,8 @@ class _Writer:
         signature = schema.SignatureDefT()
         signature.signatureKey = SIGNATURE
         signature.subgraphIndex = 0
-        signature.inputs = [self._tensor_map(self._network.input_name)]
-        signature.outputs = [self._tensor_map(self._network.output_name)]
+        signature.inputs = [self._tensor_map(item.name) for item in self._network.inputs]
+        signature.outputs = [self._tensor_map(name) for name in self._network.outputs]
         return signature
 
     def _tensor_map(self, name: str) -> Any:
@@ -124,36 +96,37 @@ class _Writer:
         entry.name, entry.tensorIndex = name, self._index[name]
         return entry
 
-    def _operator(self, code: int, inputs: list[int], layer: Layer, options: Any) -> None:
+    def operator(
+        self, code: int, inputs: list[str], output: Input, options: Any, *, batched: bool = True
+    ) -> None:
+        """One operator that makes ``output`` from known tensors; ``options`` may be None.
+
+        A batch of one stands in front of its shape unless ``batched`` is off.
+        """
         if code not in self._codes:
             self._codes.append(code)
         operator = schema.OperatorT()
         operator.opcodeIndex = self._codes.index(code)
-        operator.inputs = inputs
-        operator.outputs = [self._activation_tensor(layer.name)]
-        operator.builtinOptions = options
-        kind = type(options).__name__.removesuffix("T")
-        operator.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
+        operator.inputs = [self._index[name] for name in inputs]
+        operator.outputs = [self._activation(output, batched=batched)]
+        if options is not None:
+            operator.builtinOptions = options
+            kind = type(options).__name__.removesuffix("T")
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
         self._operators.append(operator)
 
-    def _weighted(self, layer: Conv | Depthwise | Dense, weights: Any) -> list[int]:
-        """Input, weights and bias of a layer, as tensor indices."""
-        return [
-            self._index[layer.source],
-            self._constant(f"{layer.name}_weights", weights),
-            self._constant(f"{layer.name}_bias", layer.bias),
-        ]
+    def constant(self, name: str, values: Any) -> str:
+        """Store float32 or int32 values; returns ``name``."""
+        if name not in self._index:
+            buffer = _AlignedBuffer()
+            buffer.data = np.ascontiguousarray(values) if values.ndim else values
+            self._buffers.append(buffer)
+            self._tensor(name, values.shape, _TYPES[values.dtype.name], len(self._buffers) - 1)
+        return name
 
-    def _activation_tensor(self, name: str) -> int:
-        return self._tensor(name, (1, *self._shapes[name]), schema.TensorType.FLOAT32, 0)
-
-    def _constant(self, name: str, values: Any) -> int:
-        buffer = _AlignedBuffer()
-        buffer.data = np.ascontiguousarray(values)
-        self._buffers.append(buffer)
-        is_float = values.dtype == np.float32
-        kind = schema.TensorType.FLOAT32 if is_float else schema.TensorType.INT32
-        return self._tensor(name, values.shape, kind, len(self._buffers) - 1)
+    def _activation(self, item: Input, *, batched: bool = True) -> int:
+        shape = (1, *item.shape) if batched else item.shape
+        return self._tensor(item.name, shape, _TYPES[item.dtype], 0)
 
     def _tensor(self, name: str, shape: Shape, kind: int, buffer: int) -> int:
         tensor = schema.TensorT()
@@ -165,22 +138,6 @@ class _Writer:
 
 def _operator_code(code: int) -> Any:
     entry = schema.OperatorCodeT()
-    entry.builtinCode = entry.deprecatedBuiltinCode = code  # all codes used here are below 127
+    entry.builtinCode = code
+    entry.deprecatedBuiltinCode = min(code, _LAST_OLD_CODE)
     return entry
-
-
-def _conv(layer: Conv) -> Any:
-    options = schema.Conv2DOptionsT()
-    options.padding = schema.Padding.SAME
-    options.strideH = options.strideW = layer.stride
-    options.fusedActivationFunction = _RELU6 if layer.relu6 else _NO_ACTIVATION
-    return options
-
-
-def _depthwise(layer: Depthwise) -> Any:
-    options = schema.DepthwiseConv2DOptionsT()
-    options.padding = schema.Padding.SAME
-    options.strideH = options.strideW = layer.stride
-    options.depthMultiplier = 1
-    options.fusedActivationFunction = _RELU6 if layer.relu6 else _NO_ACTIVATION
-    return options
