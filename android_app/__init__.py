@@ -1,0 +1,1 @@
+"""The Android runner: Java sources, and the program in ``build`` that makes the APK of them."""

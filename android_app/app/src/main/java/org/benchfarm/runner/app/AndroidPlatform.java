@@ -1,0 +1,57 @@
+package org.benchfarm.runner.app;
+
+import android.content.Context;
+import android.os.Debug;
+import android.os.Process;
+import java.util.Map;
+import org.benchfarm.runner.work.Platform;
+
+/** Times and readings of this process; uptime is CLOCK_MONOTONIC, as nanoTime is. */
+final class AndroidPlatform implements Platform {
+    private static final long NS_PER_MS = 1_000_000;
+    private static final long BYTES_PER_KIB = 1024;
+
+    /** Reading PSS holds the process up for milliseconds, so it is not done with every trace. */
+    private static final long PSS_INTERVAL_NS = 30_000_000_000L;
+
+    private final Sensors sensors;
+    private long pssDueNs = System.nanoTime();
+
+    /** {@code context} is null for app_process, which has no system services. */
+    AndroidPlatform(Context context) {
+        sensors = context == null ? null : new Sensors(context);
+    }
+
+    @Override
+    public long cpuNs() {
+        return Process.getElapsedCpuTime() * NS_PER_MS;
+    }
+
+    @Override
+    public long processStartNs() {
+        return Process.getStartUptimeMillis() * NS_PER_MS;
+    }
+
+    @Override
+    public void read(Map<String, Long> readings) {
+        String collections = Debug.getRuntimeStat("art.gc.gc-count");
+        if (collections != null && !collections.isEmpty()) {
+            readings.put("self.garbage_collections", Long.valueOf(collections));
+        }
+        if (System.nanoTime() >= pssDueNs) {
+            Debug.MemoryInfo memory = new Debug.MemoryInfo();
+            Debug.getMemoryInfo(memory);
+            readings.put("self.pss_bytes", memory.getTotalPss() * BYTES_PER_KIB);
+            pssDueNs = System.nanoTime() + PSS_INTERVAL_NS;
+        }
+        if (sensors != null) {
+            sensors.read(readings);
+        }
+    }
+
+    /** A runner on a phone ends when the agent ends it: it must survive a pulled cable. */
+    @Override
+    public boolean isOrphaned() {
+        return false;
+    }
+}

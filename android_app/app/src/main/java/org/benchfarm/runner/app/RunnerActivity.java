@@ -1,0 +1,88 @@
+package org.benchfarm.runner.app;
+
+import android.app.Activity;
+import android.content.Context;
+import android.content.Intent;
+import android.os.Bundle;
+import android.os.PowerManager;
+import android.view.View;
+import android.view.Window;
+import android.view.WindowManager;
+import java.io.File;
+import java.io.IOException;
+
+/**
+ * The runner for reported numbers: a foreground app, full-screen, black, that draws nothing after
+ * its start.
+ *
+ * <p>Extras: {@code socket} and {@code token} (required), {@code store} (a folder; by default the
+ * app's external files), {@code sustained} (boolean: sustained-performance mode, where the phone
+ * has it) and {@code refresh_hz} (float: the display's refresh rate).
+ */
+public final class RunnerActivity extends Activity {
+    @Override
+    protected void onCreate(Bundle state) {
+        super.onCreate(state);
+        Intent intent = getIntent();
+        getWindow().addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON);
+        hideBars(getWindow().getDecorView());
+        prefer(getWindow(), intent.getFloatExtra("refresh_hz", 0));
+        if (intent.getBooleanExtra("sustained", false)) {
+            sustain();
+        }
+        final Start start = start(this, intent.getExtras());
+        Thread runner =
+                new Thread("runner") {
+                    @Override
+                    public void run() {
+                        serve(start);
+                    }
+                };
+        runner.start();
+    }
+
+    /** The successor of these flags came with API 30; they still work. */
+    @SuppressWarnings("deprecation")
+    private static void hideBars(View view) {
+        view.setSystemUiVisibility(
+                View.SYSTEM_UI_FLAG_FULLSCREEN
+                        | View.SYSTEM_UI_FLAG_HIDE_NAVIGATION
+                        | View.SYSTEM_UI_FLAG_IMMERSIVE_STICKY);
+    }
+
+    private static void prefer(Window window, float refreshHz) {
+        if (refreshHz > 0) {
+            WindowManager.LayoutParams wanted = window.getAttributes();
+            wanted.preferredRefreshRate = refreshHz;
+            window.setAttributes(wanted);
+        }
+    }
+
+    private void sustain() {
+        PowerManager power = (PowerManager) getSystemService(POWER_SERVICE);
+        if (!power.isSustainedPerformanceModeSupported()) {
+            throw new UnsupportedOperationException("no sustained-performance mode on this phone");
+        }
+        getWindow().setSustainedPerformanceMode(true);
+    }
+
+    /** An uncaught exception ends the process and is in the system's log, where the agent looks. */
+    private void serve(Start start) {
+        try {
+            start.serve("activity", new AndroidPlatform(getApplicationContext()));
+        } catch (IOException failure) {
+            throw new IllegalStateException(failure);
+        }
+        finishAndRemoveTask();
+        System.exit(0); // the next trial has a process of its own
+    }
+
+    /** Reads the extras that the activity and the instrumentation have in common. */
+    static Start start(Context context, Bundle given) {
+        Bundle extras = given == null ? Bundle.EMPTY : given;
+        String store = extras.getString("store");
+        File folder = store == null ? context.getExternalFilesDir("store") : new File(store);
+        File spool = new File(context.getCacheDir(), "spool");
+        return new Start(extras.getString("socket"), extras.getString("token"), folder, spool);
+    }
+}

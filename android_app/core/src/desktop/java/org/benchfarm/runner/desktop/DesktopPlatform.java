@@ -1,0 +1,50 @@
+package org.benchfarm.runner.desktop;
+
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.GarbageCollectorMXBean;
+import java.lang.management.ManagementFactory;
+import java.util.Map;
+import java.util.Optional;
+import org.benchfarm.runner.work.Platform;
+
+/** A desktop JVM; on Linux its nanoTime is CLOCK_MONOTONIC, the clock of the host that started it. */
+final class DesktopPlatform implements Platform {
+    private final OperatingSystemMXBean system =
+            (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+    private final long parent;
+    private final long startNs;
+
+    /** {@code parent} and {@code startNs} are 0 for a runner somebody started by hand. */
+    DesktopPlatform(long parent, long startNs) {
+        this.parent = parent;
+        this.startNs = startNs == 0 ? System.nanoTime() : startNs;
+    }
+
+    @Override
+    public long cpuNs() {
+        return system.getProcessCpuTime();
+    }
+
+    @Override
+    public long processStartNs() {
+        return startNs;
+    }
+
+    @Override
+    public void read(Map<String, Long> readings) {
+        long collections = 0;
+        for (GarbageCollectorMXBean collector : ManagementFactory.getGarbageCollectorMXBeans()) {
+            collections += Math.max(0, collector.getCollectionCount());
+        }
+        readings.put("self.garbage_collections", collections);
+    }
+
+    @Override
+    public boolean isOrphaned() {
+        if (parent == 0) {
+            return false;
+        }
+        Optional<ProcessHandle> now = ProcessHandle.current().parent();
+        return !now.isPresent() || now.get().pid() != parent;
+    }
+}
