@@ -49,9 +49,12 @@ class RunLock:
 
     def release(self, *, keep: bool = False) -> None:
         """Let go. ``keep`` leaves the file behind: a sign that the run needs recovery."""
-        if not keep:
-            self._path.unlink(missing_ok=True)
-        os.close(self._descriptor)
+        try:
+            if not keep:
+                with translated(self._path):
+                    self._path.unlink(missing_ok=True)
+        finally:
+            os.close(self._descriptor)
 
 
 def is_held(run_folder: Path) -> bool:
