@@ -1,0 +1,133 @@
+"""Quantizes an ONNX file: each layer by the method its plan names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from harness.models.convert import ConvertError
+from harness.models.convert.feeds import Feeds
+from harness.models.convert.job import Call, Layer, Plan, Request, plan_of
+from harness.models.convert.methods import onnx_dynamic, onnx_static, onnx_weights
+from harness.models.convert.onnx_file import check_float, layers, prepare, save
+from harness.models.methods import METHODS
+
+_STATIC, _DYNAMIC = "int8-static", "int8-dynamic"
+
+
+class OnnxQuantizer:
+    """Makes files of one source; what several of them need is done once."""
+
+    def __init__(self, source: Path, workspace: Path) -> None:
+        self._source, self._folder = source, workspace
+        self._prepared: Path | None = None
+
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that plans may name."""
+        return layers(self._ready())
+
+    def quantize(self, recipe: Mapping[str, Any], feeds: Feeds | None, target: Path) -> None:
+        """Write the file that a recipe asks for; :class:`ConvertError` where that is impossible."""
+        if recipe["method"] == "fp16":
+            self._halve(target)
+            return
+        known = self.layers()
+        plan = plan_of(recipe, known)
+        save(self._passes(Request(plan, feeds), known), target)
+
+    def _ready(self) -> Path:
+        if self._prepared is None:
+            path = self._folder / "prepared.onnx"
+            prepare(self._source, path)
+            self._prepared = path
+        return self._prepared
+
+    def _halve(self, target: Path) -> None:
+        from harness.models.convert.methods import onnx_fp16
+
+        model = onnx.load(self._source)
+        check_float(model)
+        save(onnx_fp16.apply(model), target)
+
+    def _passes(self, request: Request, known: Sequence[Layer]) -> Any:
+        """Static quantization first, because it runs the model; then what changes weights only."""
+        calls = request.plan.calls()
+        statics = [call for call in calls if call.method == _STATIC]
+        if len(statics) > 1:
+            raise ConvertError(
+                "one ONNX file holds one setting of int8-static; use the same for all"
+            )
+        path = self._ready()
+        for call in statics:
+            path = self._static(path, call, request, known)
+        for call in calls:
+            if call.method == _DYNAMIC:
+                path = self._dynamic(path, call, request.plan, known)
+        model = onnx.load(path)
+        for call, bits, chosen in _weight_passes(request.plan, known):
+            model = onnx_weights.apply(
+                model, chosen, bits, per_channel=_value(call, "granularity") != "tensor"
+            )
+        for call, bits, chosen in _matrix_passes(request.plan, known):
+            from harness.models.convert.methods import onnx_matrices
+
+            model = onnx_matrices.apply(model, call, chosen, bits)
+        return model
+
+    def _static(self, source: Path, call: Call, request: Request, known: Sequence[Layer]) -> Path:
+        target = self._folder / "static.onnx"
+        setting = hashlib.sha256(repr(call).encode()).hexdigest()[:16]
+        ranges = self._folder / f"ranges-{setting}.json"
+        chosen = request.plan.names(call, known)
+        if chosen:
+            onnx_static.apply(source, target, call, chosen, request.calibration(), ranges)
+        return target if chosen else source
+
+    def _dynamic(self, source: Path, call: Call, plan: Plan, known: Sequence[Layer]) -> Path:
+        target = self._folder / "dynamic.onnx"
+        chosen = set(plan.names(call, known))
+        types = [layer.type for layer in known if layer.name in chosen]
+        if chosen:
+            onnx_dynamic.apply(source, target, call, sorted(chosen), types)
+        return target if chosen else source
+
+
+def _weight_passes(plan: Plan, known: Sequence[Layer]) -> Iterator[tuple[Call, int, list[str]]]:
+    """Calls whose layers get a DequantizeLinear in front, except matrices in 4 bits."""
+    for call in plan.calls():
+        if call.method in ("int8-weights", "int4-weights"):
+            names = set(plan.names(call, known))
+            blocks = call.method == "int4-weights"
+            chosen = [
+                layer.name
+                for layer in known
+                if layer.name in names and layer.weighted and not (blocks and _is_matrix(layer))
+            ]
+            if chosen:
+                yield call, METHODS[call.method].weight_bits, chosen
+
+
+def _matrix_passes(plan: Plan, known: Sequence[Layer]) -> Iterator[tuple[Call, int, list[str]]]:
+    for call in plan.calls():
+        if call.method in ("int4-weights", "int2-weights"):
+            names = set(plan.names(call, known))
+            chosen = [x.name for x in known if x.name in names and _is_matrix(x)]
+            if chosen:
+                yield call, METHODS[call.method].weight_bits, chosen
+            elif call.method == "int2-weights":
+                raise ConvertError(
+                    "onnxruntime holds 2 bits in the matrices of MatMul only, and none is chosen; "
+                    "use int4-weights"
+                )
+
+
+def _is_matrix(layer: Layer) -> bool:
+    return layer.type == "MatMul" and layer.weighted
+
+
+def _value(call: Call, name: str) -> Any:
+    return dict(call.parameters).get(name)

@@ -1,0 +1,108 @@
+"""Quantizes a TFLite file with ai-edge-quantizer: each layer by the method its plan names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ai_edge_quantizer import quantizer
+
+from harness.models.convert import ConvertError
+from harness.models.convert.feeds import Feeds, each_sample
+from harness.models.convert.job import Call, Layer, Plan, Request, plan_of
+from harness.models.convert.methods.tflite_file import TfliteFile
+from harness.models.methods import KEEP, METHODS
+
+_EVERYTHING = ".*"
+_GRANULARITY = {
+    "channel": "CHANNELWISE",
+    "tensor": "TENSORWISE",
+    "block32": "BLOCKWISE_32",
+    "block64": "BLOCKWISE_64",
+}
+
+
+class TfliteQuantizer:
+    """Makes files of one source; what several of them need is done once."""
+
+    def __init__(self, source: Path, workspace: Path) -> None:
+        file = TfliteFile(source)
+        file.check_float()
+        self._known = file.layers()
+        self._path = workspace / "signed.tflite"
+        self._signature = file.with_signature(self._path)
+        self._inputs = file.input_names()
+        self._ranges: dict[str, Any] = {}
+
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that plans may name."""
+        return self._known
+
+    def quantize(self, recipe: Mapping[str, Any], feeds: Feeds | None, target: Path) -> None:
+        """Write the file that a recipe asks for; :class:`ConvertError` where that is impossible."""
+        request = Request(plan_of(recipe, self._known), feeds)
+        tool = quantizer.Quantizer(str(self._path))
+        entries = recipe_entries(request.plan, self._known)
+        tool.load_quantization_recipe(entries)
+        try:
+            ranges = self._calibrate(tool, entries, request) if tool.need_calibration else None
+            tool.quantize(ranges).export_model(str(target))
+        except (ValueError, RuntimeError, KeyError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise ConvertError(f"ai-edge-quantizer refused the model: {said}") from error
+
+    def _calibrate(self, tool: Any, entries: list[dict[str, Any]], request: Request) -> Any:
+        """Ranges of the activations, measured once for each setting of the whole model."""
+        setting = repr(entries)
+        if setting not in self._ranges:
+            names = self._inputs
+            samples = [
+                {names.get(name, name): value for name, value in sample.items()}
+                for sample in each_sample(request.calibration())
+            ]
+            self._ranges[setting] = tool.calibrate({self._signature: samples})
+        return self._ranges[setting]
+
+
+def recipe_entries(plan: Plan, known: Sequence[Layer]) -> list[dict[str, Any]]:
+    """The tool's recipe: the default for everything, then what differs; the last match counts."""
+    entries = [] if plan.default.method == KEEP else [_entry(_EVERYTHING, plan.default)]
+    others = dict.fromkeys(call for call in plan.layers.values() if call != plan.default)
+    return entries + [_entry(_scope(plan.names(call, known)), call) for call in others]
+
+
+def _scope(names: Sequence[str]) -> str:
+    """An expression for exactly these layers; the tool's scopes end with a semicolon."""
+    return "^(?:" + "|".join(re.escape(name) for name in names) + ");"
+
+
+def _entry(scope: str, call: Call) -> dict[str, Any]:
+    if call.method == KEEP:
+        return {"regex": scope, "operation": "*", "algorithm_key": "no_quantize", "op_config": {}}
+    method = METHODS[call.method]
+    is_float = call.method == "fp16"
+    computes_in_float = method.activations == "float"
+    config = {
+        "weight_tensor_config": {
+            "num_bits": method.weight_bits,
+            "symmetric": True,
+            "granularity": _GRANULARITY[dict(call.parameters).get("granularity", "channel")],
+            "dtype": "FLOAT" if is_float else "INT",
+        },
+        "compute_precision": "FLOAT" if computes_in_float else "INTEGER",
+        "explicit_dequantize": computes_in_float,
+        "skip_checks": False,
+        "min_weight_elements": 0,
+    }
+    if method.activations == "static":
+        bits = call["activation_bits"]
+        config["activation_tensor_config"] = {
+            "num_bits": bits,
+            "symmetric": bits == 16,  # the only 16-bit kernels there are
+            "granularity": "TENSORWISE",
+            "dtype": "INT",
+        }
+    algorithm = "float_casting" if is_float else "min_max_uniform_quantize"
+    return {"regex": scope, "operation": "*", "algorithm_key": algorithm, "op_config": config}
