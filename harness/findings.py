@@ -91,6 +91,12 @@ _KINDS = (
         "Look at the latency trace beside temperature and frequency; measure longer or cooler.",
     ),
     FindingKind(
+        "NOT-STEADY",
+        Severity.DOUBT,
+        "The warm-up rule called latency steady; seen as a whole, the timed part was not.",
+        "Look at the latency trace; lengthen the warm-up, or say what the number is a mixture of.",
+    ),
+    FindingKind(
         "INTERFERENCE",
         Severity.DOUBT,
         "Other processes used the processor while the trial ran.",
@@ -139,10 +145,34 @@ _KINDS = (
         "Set memory.settle_minutes to 5 for reported numbers.",
     ),
     FindingKind(
+        "FELL-BACK",
+        Severity.INVALID,
+        "The delegate took nothing of the graph: the numbers are those of the CPU.",
+        "Read the witnesses in the record for the reason; measure delegate cpu under its own name.",
+    ),
+    FindingKind(
+        "PLACEMENT-UNPROVEN",
+        Severity.NOTE,
+        "Nothing shows whether the graph ran on the delegate that was asked for.",
+        "Do not credit the delegate with the number; use an engine build that tells its placement.",
+    ),
+    FindingKind(
         "RECOVERED",
         Severity.INVALID,
         "The trial was cut off; these are the blocks that had been stored by then.",
         "Resume the run to measure the trial again.",
+    ),
+    FindingKind(
+        "SEPARATE-SESSIONS",
+        Severity.DOUBT,
+        "The two sides were measured one after the other; what changed in between is in the ratio.",
+        "Measure both sides in one run with the interleaved order.",
+    ),
+    FindingKind(
+        "SINGLE-UNIT",
+        Severity.NOTE,
+        "One device stands for all of its model; units of one model differ.",
+        "Claim it for this unit only, or measure several units of the model.",
     ),
     FindingKind(
         "SYNTHETIC-MODEL",

@@ -29,7 +29,7 @@ class Outcome(StrEnum):
     OK = "OK"
     FAILED = "FAILED"  #: it was tried; ``failure`` says what happened
     SKIPPED = "SKIPPED"  #: it was not tried; ``reason`` says why
-    INVALID = "INVALID"  #: it was measured, but a finding the scenario forbids is on it
+    INVALID = "INVALID"  #: measured, but not what was asked for: ``reason`` says what is wrong
 
 
 class Cause(StrEnum):
@@ -180,6 +180,56 @@ class DeviceFacts:
     unavailable: dict[str, str] = field(default_factory=dict)
 
 
+class PlacementVerdict(StrEnum):
+    """How much of the graph ran on the delegate that was asked for."""
+
+    FULL = "FULL"
+    PARTIAL = "PARTIAL"
+    FELL_BACK = "FELL_BACK"  #: nothing: the numbers are those of the CPU
+    UNPROVEN = "UNPROVEN"  #: nothing shows it one way or the other
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """What one source says about the placement; UNPROVEN where it cannot tell.
+
+    ``nodes`` of ``total`` graph nodes ran on the delegate, in ``partitions`` connected pieces; None
+    where the source does not count them.
+    """
+
+    name: str  #: ``assignment``, ``log``, ``libraries``, ``latency`` or ``outputs``
+    says: PlacementVerdict
+    seen: str
+    nodes: int | None = None
+    total: int | None = None
+    partitions: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the graph of a trial really ran, with everyone who was asked.
+
+    ``contradictions`` names the witnesses that say something else than the verdict.
+    """
+
+    verdict: PlacementVerdict
+    nodes: int | None = None
+    total: int | None = None
+    partitions: int | None = None
+    witnesses: tuple[Witness, ...] = ()
+    contradictions: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """For people: ``PARTIAL 70/72 nodes in 2 partitions``."""
+        words = [self.verdict.value]
+        if self.nodes is not None and self.total is not None:
+            words.append(f"{self.nodes}/{self.total} nodes")
+        if self.partitions:
+            words.append(f"in {self.partitions} partition{'s' * (self.partitions != 1)}")
+        return " ".join(words)
+
+
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
     """Everything known about one attempt at one trial, except its samples and traces."""
@@ -198,6 +248,7 @@ class TrialRecord:
     outputs: tuple[TensorSpec, ...] = ()
     input_digests: tuple[str, ...] = ()
     placement: dict[str, object] = field(default_factory=dict)  #: evidence from ``loaded``, raw
+    placed: Placement | None = None  #: the verdict on it; None where no model was loaded
     load_times: LoadTimes = LoadTimes()
     warmup_capped: bool = False
     phases: tuple[PhaseSpan, ...] = ()
@@ -249,6 +300,11 @@ _METRICS = (
     Metric("rss_peak_bytes", "peak RSS", "lower"),
     Metric("rss_steady_bytes", "steady RSS", "lower"),
     Metric("pss_steady_bytes", "steady PSS", "lower"),
+    Metric("peak_p50_ns", "latency p50 of the first minute", "lower"),
+    Metric("late_p50_ns", "latency p50 of the last five minutes", "lower"),
+    Metric("stability_percent", "worst minute's speed of the best one's", "higher"),
+    Metric("throttle_events", "slow stretches", "lower"),
+    Metric("throttle_onset_ns", "time to throttle", "higher"),
     Metric("dropped_frames", "dropped frames", "lower"),
     Metric("dropped_percent", "dropped", "lower"),
     Metric("size_bytes", "model size", "lower"),

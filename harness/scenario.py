@@ -197,9 +197,14 @@ class MemoryPass:
 
 @dataclass(frozen=True, slots=True)
 class Require:
-    """What a cell must satisfy to be valid: none of these finding IDs may be on it."""
+    """What a trial must satisfy to be valid.
+
+    None of the finding IDs of ``absent`` may be on it; with ``placement`` ``full`` the whole graph
+    must be proven to have run on the delegate that was asked for.
+    """
 
     absent: tuple[str, ...] = ()
+    placement: Literal["full"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

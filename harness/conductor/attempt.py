@@ -20,6 +20,7 @@ from harness.record import (
     OptionValue,
     Outcome,
     PhaseSpan,
+    Placement,
     Trial,
     TrialRecord,
 )
@@ -27,6 +28,7 @@ from harness.stats.samples import Int64Array
 from harness.store.columns import Trace
 from harness.store.trial_writer import TrialWriter
 from harness.validity.checks import TrialEvidence, apply_require, check_trial
+from harness.validity.placement.verdict import trial_placement
 from harness.variant import TensorSpec
 from harness.wire.messages import Loaded, Ready, WireTensor
 
@@ -85,6 +87,7 @@ class Attempt:
         times = self._load_times()
         samples, blocks = self._writer.samples(), self._writer.blocks()
         traces = self._traces_on_runner_clock()
+        placed = self._placed()
         metrics = trial_metrics(cell, times, samples, blocks, traces, context.memory)
         findings = check_trial(
             TrialEvidence(
@@ -97,11 +100,12 @@ class Attempt:
                 memory=context.memory,
                 warmup_capped=self.warmup_capped,
                 gate_timeout=self.gate_timeout,
+                placement=placed,
             )
         )
         outcome, reason = Outcome.FAILED, None
         if self.failure is None:
-            outcome, reason = apply_require(Outcome.OK, findings, context.require)
+            outcome, reason = apply_require(Outcome.OK, findings, context.require, placed)
         return TrialRecord(
             run_id=context.run_id,
             trial=self.trial,
@@ -117,6 +121,7 @@ class Attempt:
             outputs=tensor_specs(self.loaded.outputs) if self.loaded else (),
             input_digests=self.input_digests,
             placement=dict(self.loaded.placement) if self.loaded else {},
+            placed=placed,
             load_times=times,
             warmup_capped=self.warmup_capped,
             phases=phases,
@@ -152,6 +157,12 @@ class Attempt:
         if self.loaded is None:
             return {}
         return {**self.loaded.engine, "cache_state": self.loaded.cache_state}
+
+    def _placed(self) -> Placement | None:
+        if self.loaded is None:
+            return None
+        evidence, engine = self.loaded.placement, self.loaded.engine
+        return trial_placement(self.trial.cell, evidence, engine, self.runner_log)
 
     def _load_times(self) -> LoadTimes:
         loaded = self.loaded

@@ -112,7 +112,10 @@ REQUIRE = Record(
     Require,
     {
         "absent": Key(Many(Choice(tuple(KINDS))), "findings that make a trial INVALID"),
-        "placement": Key(NotYet(), "where the graph must really run"),
+        "placement": Key(
+            Choice(("full",)),
+            "full: a trial is INVALID unless its whole graph is proven to run there",
+        ),
     },
 )
 

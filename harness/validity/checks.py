@@ -11,11 +11,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.findings import Finding
-from harness.record import BlockRecord, Cell, DeviceFacts, Outcome
+from harness.record import (
+    BlockRecord,
+    Cell,
+    DeviceFacts,
+    Outcome,
+    Placement,
+    PlacementVerdict,
+)
 from harness.scenario import Cold, MemoryPass, Require
 from harness.stats.samples import Samples
 from harness.stats.traces import Trace, mean_within
 from harness.validity import adequacy, steadiness, surroundings
+from harness.validity.placement.verdict import placement_doubts
 
 #: The channel that tells what everyone but the runner uses, 100 per core.
 FOREIGN_CPU_CHANNEL = "host.foreign_cpu_percent"
@@ -40,6 +48,7 @@ class TrialEvidence:
     warmup_capped: bool = False
     gate_timeout: str | None = None
     memory: MemoryPass | None = None
+    placement: Placement | None = None  #: None where no model was loaded
 
 
 def check_trial(evidence: TrialEvidence) -> tuple[Finding, ...]:
@@ -58,17 +67,36 @@ def check_cell(valid_trials: int) -> tuple[Finding, ...]:
 
 
 def apply_require(
-    outcome: Outcome, findings: Iterable[Finding], require: Require
+    outcome: Outcome,
+    findings: Iterable[Finding],
+    require: Require,
+    placement: Placement | None = None,
 ) -> tuple[Outcome, str | None]:
-    """INVALID with the reason where an OK trial carries a finding that the scenario forbids.
+    """INVALID with the reason where an OK trial is not what the scenario asked for.
 
-    Other outcomes stay as they are, without a reason.
+    That is: a finding it forbids, a placement it does not allow, and in any case a fallback, whose
+    numbers must not stand under the delegate's name. Other outcomes stay as they are.
     """
-    forbidden = [item for item in findings if item.id in require.absent]
-    if outcome is not Outcome.OK or not forbidden:
+    if outcome is not Outcome.OK:
         return outcome, None
+    reason = _forbidden(findings, require) or _misplaced(require, placement)
+    return (Outcome.INVALID, reason) if reason else (outcome, None)
+
+
+def _forbidden(findings: Iterable[Finding], require: Require) -> str | None:
+    forbidden = [item for item in findings if item.id in require.absent]
     seen = "; ".join(f"{item.id} ({item.seen})" for item in forbidden)
-    return Outcome.INVALID, f"the scenario requires absent: {seen}"
+    return f"the scenario requires absent: {seen}" if forbidden else None
+
+
+def _misplaced(require: Require, placement: Placement | None) -> str | None:
+    verdict = placement.verdict if placement else PlacementVerdict.UNPROVEN
+    seen = placement.text if placement else "nothing is known of it"
+    if require.placement == "full" and verdict is not PlacementVerdict.FULL:
+        return f"the scenario requires placement: full; it was {seen}"
+    if verdict is PlacementVerdict.FELL_BACK:
+        return f"the delegate took nothing of the graph: {seen}"
+    return None
 
 
 def _on_device(evidence: TrialEvidence) -> Iterator[Finding]:
@@ -78,6 +106,7 @@ def _on_device(evidence: TrialEvidence) -> Iterator[Finding]:
     yield from surroundings.variant_doubts(cell)
     yield from surroundings.governor_not_fixed(facts)
     yield from surroundings.gate_timeout(evidence.gate_timeout)
+    yield from placement_doubts(cell, evidence.placement)
 
 
 def _on_timing(evidence: TrialEvidence) -> Iterator[Finding]:
@@ -97,6 +126,7 @@ def _on_timing(evidence: TrialEvidence) -> Iterator[Finding]:
     yield from adequacy.tail_unsupported(len(latency_ns))
     yield from steadiness.warmup_capped(cell.load.warmup, capped=evidence.warmup_capped)
     yield from steadiness.drift(latency_ns)
+    yield from steadiness.not_steady(cell.load.warmup, latency_ns, capped=evidence.warmup_capped)
     yield from steadiness.outliers(latency_ns)
     work_ns = int(timed.input_ns.sum() + timed.invoke_ns.sum() + timed.output_ns.sum())
     yield from surroundings.cpu_starved(cell, blocks.cpu_ns, work_ns)

@@ -25,10 +25,13 @@ from harness.record import (
     LoadTimes,
     Outcome,
     PhaseSpan,
+    Placement,
+    PlacementVerdict,
     RunPlan,
     Skip,
     Trial,
     TrialRecord,
+    Witness,
 )
 from harness.scenario import Burst, Cold, Offline, Periodic, SingleStream, Sustained
 from harness.store.run_writer import RunWriter
@@ -127,6 +130,13 @@ def _measured(writer: RunWriter, trial: Trial) -> None:
         outputs=(TensorSpec("logits", "float32", (1, 1000)),),
         input_digests=("ef" * 32,),
         placement={"nodes": 66, "delegated": 66, "witnesses": ["log", {"line": 3}]},
+        placed=Placement(
+            PlacementVerdict.FULL,
+            66,
+            66,
+            witnesses=(Witness("assignment", PlacementVerdict.FULL, "all on the CPU", 66, 66),),
+            contradictions=("latency says FELL_BACK: as slow as the CPU",),
+        ),
         load_times=LoadTimes(100_000_000, 30_000_000, 2_000_000, 4_000_000, 9_000_000),
         warmup_capped=True,
         phases=(PhaseSpan("LOAD", 10, 20), PhaseSpan("MEASURE", 20, 300)),

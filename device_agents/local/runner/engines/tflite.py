@@ -85,15 +85,24 @@ class TfliteModel:
         return self
 
     def placement(self) -> dict[str, Scalar]:
-        """Operations of the graph, how many of them a delegate took, in how many partitions."""
+        """Operations of the graph, how many of them a delegate took, in how many partitions.
+
+        Of a graph that is delegated in part, ``builtin_ops`` names the types left to the engine's
+        own kernels.
+        """
         nodes = self._interpreter._get_ops_details()  # noqa: SLF001 - there is no public way
         delegates = [node for node in nodes if node["op_name"] == "DELEGATE"]
         operations = [node for node in nodes if node["op_name"] != "DELEGATE"]
-        return {
+        covered = _covered(operations, delegates)
+        found: dict[str, Scalar] = {
             "ops": len(operations),
             "delegate_nodes": len(delegates),
-            "delegated_ops": _covered(operations, delegates),
+            "delegated_ops": len(covered),
         }
+        left = {node["op_name"] for node in operations if node["index"] not in covered}
+        if covered and left:
+            found["builtin_ops"] = ", ".join(sorted(left))
+        return found
 
     def step(self, arrays: Sequence[NDArray[Any]]) -> Step:
         """Copies go through the interpreter's own calls, as in anybody's program."""
@@ -140,8 +149,8 @@ def _wire_tensor(item: dict[str, Any]) -> WireTensor:
     )
 
 
-def _covered(operations: Sequence[dict[str, Any]], delegates: Sequence[dict[str, Any]]) -> int:
-    """Operations that lie between a delegate's inputs and its outputs.
+def _covered(operations: Sequence[dict[str, Any]], delegates: Sequence[dict[str, Any]]) -> set[int]:
+    """Indices of the operations that lie between a delegate's inputs and its outputs.
 
     Delegated operations stay in the interpreter's list, so they are found by walking back from what
     each delegate node produces.
@@ -158,4 +167,4 @@ def _covered(operations: Sequence[dict[str, Any]], delegates: Sequence[dict[str,
                 continue
             found.add(node["index"])
             open_tensors += [int(source) for source in node["inputs"]]
-    return len(found)
+    return found

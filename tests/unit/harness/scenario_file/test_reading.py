@@ -57,7 +57,7 @@ order: {kind: blocked, seed: 7}
 gates: {foreign_cpu_percent: 10, timeout_minutes: 15}
 telemetry: {rate_hz: 2}
 memory: {pass: separate, settle_minutes: 1}
-require: {absent: [DRIFT, WARMUP-CAPPED]}
+require: {absent: [DRIFT, WARMUP-CAPPED], placement: full}
 limits: [{latency_p90_ms: 200, cpu_percent: 30}, {model: "kws*", rss_peak_mib: 64}]
 seed: 3
 """
@@ -128,7 +128,7 @@ def test_every_key(tmp_path):
         gates=Gates(10, 15),
         telemetry_rate_hz=2,
         memory=MemoryPass(settle_minutes=1),
-        require=Require(("DRIFT", "WARMUP-CAPPED")),
+        require=Require(("DRIFT", "WARMUP-CAPPED"), placement="full"),
         limits=(
             Limit({}, {"latency_p90_ms": 200, "cpu_percent": 30}),
             Limit({"model": "kws*"}, {"rss_peak_mib": 64}),

@@ -71,7 +71,7 @@ WRONG = [
     ("seed: 1\nseed: 2", 5, "seed", "is given twice, first in line 4"),
     ("gates: {thermal: auto}", 4, "gates.thermal", "thermal is not available yet; remove it"),
     ("gates: {battery_percent: [25, 90]}", 4, "gates.battery_percent", "battery_percent is not available yet"),
-    ("require: {placement: full}", 4, "require.placement", "placement is not available yet"),
+    ("require: {placement: half}", 4, "require.placement", "unknown 'half'"),
     ("limits: [{max_regression: 3%}]", 4, "limits[0].max_regression", "max_regression is not available yet"),
     *((f"{key}: 1", 4, key, f"{key} is not available yet; remove it")
       for key in ("arms", "energy", "accuracy", "notify", "prepare", "nightly", "finish_by")),
