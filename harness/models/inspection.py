@@ -19,16 +19,17 @@ CLASSES = ("integer", "dynamic", "weights", "float16", "float")
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A stored constant. ``operator`` is the type of what reads it; ``role`` is ``weight`` for
+    """A stored constant. ``layer`` and ``operator`` are name and type of what reads it.
 
-    what a layer multiplies with, ``bias``, or ``other`` (shapes, axes, tables of small things).
-    ``size_bytes`` is as stored, without scales and zero points.
+    ``role`` is ``weight`` for what a layer multiplies with, ``bias``, or ``other`` (look-up tables,
+    shapes, axes). ``size_bytes`` is as stored, without scales and zero points.
     """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     size_bytes: int
+    layer: str
     operator: str
     role: str
 

@@ -73,7 +73,8 @@ _GRANULARITY = Parameter(
 )  # fmt: skip
 _DYNAMIC_GRANULARITY = Parameter(
     "channel",
-    "weights that share one scale: an output channel, a whole tensor, or a block",
+    "weights that share one scale: an output channel, a whole tensor, or a block (onnxruntime has "
+    "only the whole tensor for convolutions)",
     ("channel", "tensor", "block32", "block64"),
     refused={(_ONNX, "block32"): _BLOCKS, (_ONNX, "block64"): _BLOCKS},
 )

@@ -91,7 +91,8 @@ class _Reader:
                 dtype, shape = f"uint{sizes['bits']}", (sizes["K"], sizes["N"])
             size_bytes = math.ceil(math.prod(shape) * bits_of(dtype) / 8)
             role = self._role(reader, place, shape)
-            yield Weight(name, dtype, shape, size_bytes, reader.op_type, role)
+            layer = reader.name or reader.output[0]
+            yield Weight(name, dtype, shape, size_bytes, layer, reader.op_type, role)
 
     def _final_reader(self, name: str) -> tuple[Any, int]:
         """The operator that computes with a constant, and at which place it reads it."""

@@ -78,7 +78,8 @@ class _Reader:
             kind, name = _KINDS[tensor.type], self._type(operator)
             role = _role(name, place, shape)
             size_bytes = math.ceil(math.prod(shape) * bits_of(kind) / 8)
-            yield Weight(_text(tensor.name), kind, shape, size_bytes, name, role)
+            layer = self._layer(operator)
+            yield Weight(_text(tensor.name), kind, shape, size_bytes, layer, name, role)
 
     def activations(self) -> Iterator[Activation]:
         for index, tensor in enumerate(self.graph.tensors):

@@ -89,10 +89,10 @@ class OnnxQuantizer:
 
     def _dynamic(self, source: Path, call: Call, plan: Plan, known: Sequence[Layer]) -> Path:
         target = self._folder / "dynamic.onnx"
-        chosen = set(plan.names(call, known))
-        types = [layer.type for layer in known if layer.name in chosen]
+        chosen = [layer for layer in known if plan.call_of(layer.name) == call]
+        others = [layer for layer in known if plan.call_of(layer.name) != call]
         if chosen:
-            onnx_dynamic.apply(source, target, call, sorted(chosen), types)
+            onnx_dynamic.apply(source, target, call, chosen, others)
         return target if chosen else source
 
 

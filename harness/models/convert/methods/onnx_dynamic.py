@@ -7,21 +7,25 @@ from pathlib import Path
 
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from harness.models.convert.job import Call
+from harness.models.convert.job import Call, Layer
 
 _CONVOLUTIONS = ("Conv",)
 
 
 def apply(
-    source: Path, target: Path, call: Call, layers: Sequence[str], types: Sequence[str]
+    source: Path, target: Path, call: Call, layers: Sequence[Layer], others: Sequence[Layer]
 ) -> None:
-    """Quantize ``layers``, whose operators are ``types``, of a prepared file."""
+    """Quantize ``layers`` of a prepared file and leave ``others`` alone.
+
+    The tool turns Gemm into MatMul and Add before it looks at names, so both names are excluded.
+    """
     # onnxruntime's ConvInteger takes unsigned weights only; for matrices signed ones are better.
-    unsigned = any(kind in _CONVOLUTIONS for kind in types)
+    unsigned = any(layer.type in _CONVOLUTIONS for layer in layers)
+    excluded = [name for layer in others for name in (layer.name, f"{layer.name}_MatMul")]
     quantize_dynamic(
         source,
         target,
         per_channel=call["granularity"] == "channel",
         weight_type=QuantType.QUInt8 if unsigned else QuantType.QInt8,
-        nodes_to_quantize=list(layers),
+        nodes_to_exclude=excluded,
     )
