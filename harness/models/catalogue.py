@@ -8,19 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import CatalogueError
+from harness.models import grid
 from harness.models.builtin import builtin_folder
-from harness.models.convert import BUILDERS, CONSTRUCT, METHODS
-from harness.models.family import Calibration, Family, TensorDeclaration, VariantSpec
+from harness.models.convert import BUILDERS, DISTIL, FLOAT_METHODS, METHODS
+from harness.models.datasets.names import DATASET_NAMES
+from harness.models.family import Calibration, Family, VariantSpec
+from harness.models.tensor_kinds import TENSOR, check_tensors
 from harness.scenario_file.kinds import Choice, Integer, Number, Text, suggestion
 from harness.scenario_file.nodes import Node, Origin, parse, read_file
-from harness.scenario_file.structures import Key, Many, Misfit, Record, Table, entries
+from harness.scenario_file.structures import Key, Many, Record, Table, entries
 from harness.variant import ModelFormat
 
 _SCHEMA_VERSION = 1
 _SEED = Integer(0, 2**53)
 _NAME_LIMIT = 120
 _WORD = Text(limit=_NAME_LIMIT)
-_RANK = {"input": 4, "output": 2}
+_PARAMETERS = Table(Number(0, 1e6, above=True))
+_TRAINED = "trained"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +42,11 @@ class Catalogue:
         families: dict[str, Family] = {}
         for path in (builtin_folder() / "catalogue.yaml", *paths):
             for name, node in _family_nodes(path).items():
-                if name in families:
-                    known = families[name].origin
-                    raise node.error(f"this family is defined in {known} already; rename it")
-                families[name] = _family(name, node)
+                for family in _families(name, node):
+                    known = families.get(family.name)
+                    if known is not None:
+                        raise node.error(_taken(family.name, name, known))
+                    families[family.name] = family
         return cls(families)
 
     def family(self, name: str) -> Family:
@@ -50,6 +55,11 @@ class Catalogue:
             hint = suggestion(name, tuple(self.families))
             raise CatalogueError(f"unknown model family {name!r}; {hint}")
         return self.families[name]
+
+    def grid(self, name: str) -> tuple[Family, ...]:
+        """Every family of the grid that ``name`` belongs to; itself alone where there is none."""
+        base = self.family(name).base
+        return tuple(family for family in self.families.values() if family.base == base)
 
     def variant_names(self, family: str) -> tuple[str, ...]:
         """The variants of a family, in the order of the file."""
@@ -79,31 +89,10 @@ class _Formats:
         return self._choice.schema()
 
 
-def _tensor(**values: Any) -> TensorDeclaration:
-    made = TensorDeclaration(**values)
-    limits = made.range
-    if limits is not None and (len(limits) != 2 or limits[0] >= limits[1]):
-        raise Misfit("range", "must be two numbers, the lower one first, such as [-1, 1]")
-    if made.shape[0] != 1:
-        raise Misfit("shape", f"starts with the batch, which is 1 here, not {made.shape[0]}")
-    return made
-
-
-_TENSOR = Record(
-    _tensor,
-    {
-        "name": Key(_WORD, "the tensor's name in the file", required=True),
-        "shape": Key(Many(Integer(1, 2**20)), "dimensions, the batch first", required=True),
-        "dtype": Key(Choice(("float32",)), "numpy's name of the element type"),
-        "layout": Key(Choice(("NHWC",)), "order of an image's dimensions"),
-        "range": Key(Many(Number(-1e6, 1e6)), "least and greatest value"),
-    },
-)
-
 _CALIBRATION = Record(
     Calibration,
     {
-        "data": Key(Choice(("random",)), "where the inputs come from", required=True),
+        "data": Key(Choice(("dataset", "random")), "where the inputs come from", required=True),
         "samples": Key(Integer(1, 10_000), "how many inputs", required=True),
         "seed": Key(_SEED, "start of the random numbers", required=True),
     },
@@ -116,8 +105,11 @@ _VARIANT = Record(
         "method": Key(Choice(tuple(METHODS)), "how it is made", required=True),
         "source": Key(_WORD, "the variant it is made from"),
         "calibration": Key(_CALIBRATION, "what activation ranges are measured on"),
+        "teacher": Key(_PARAMETERS, "the builder's numbers for the larger network to learn from"),
     },
 )
+
+_AXIS = Number(0, 1e6, above=True)
 
 _FAMILY: Record[dict[str, Any]] = Record(
     dict,
@@ -126,11 +118,13 @@ _FAMILY: Record[dict[str, Any]] = Record(
         "licence": Key(_WORD, "SPDX name of the weights' licence", required=True),
         "note": Key(Text(limit=2000), "what a reader should know"),
         "builder": Key(Choice(tuple(BUILDERS)), "what makes the layers", required=True),
-        "parameters": Key(Table(Number(0, 1e6, above=True)), "numbers for the builder"),
-        "weights": Key(Choice(("seeded",)), "where the weights come from", required=True),
+        "parameters": Key(_PARAMETERS, "numbers for the builder"),
+        "weights": Key(Choice(("seeded", _TRAINED)), "where the weights come from", required=True),
         "seed": Key(_SEED, "start of the random weights", required=True),
-        "input": Key(_TENSOR, "the input tensor", required=True),
-        "output": Key(_TENSOR, "the output tensor", required=True),
+        "dataset": Key(Choice(DATASET_NAMES), "real data for training, calibration and accuracy"),
+        "input": Key(Many(TENSOR), "the input tensor, or several", required=True),
+        "output": Key(Many(TENSOR), "the output tensor, or several", required=True),
+        "grid": Key(Table(Many(_AXIS)), "further families: a parameter or resolution, and values"),
         "formats": Key(Many(_Formats()), "file formats: onnx, tflite", required=True),
         "variants": Key(Table(_VARIANT), "the variants by name", required=True),
     },
@@ -161,22 +155,45 @@ class _Raw:
         return {"type": "object"}
 
 
-def _family(name: str, node: Node) -> Family:
+def _families(name: str, node: Node) -> tuple[Family, ...]:
+    """The family of one entry, and those of its grid."""
+    values = _FAMILY.read(node)
+    axes = values.pop("grid", {})
+    family = _family(name, node, values)
+    for axis, child in entries(entries(node)["grid"]).items() if axes else ():
+        _check_axis(family, axis, child, axes[axis])
+    return tuple(grid.expand(family, axes))
+
+
+def _family(name: str, node: Node, values: dict[str, Any]) -> Family:
     _check_name(name, node)
-    family = Family(name=name, origin=f"{node.origin.name}:{node.line}", **_FAMILY.read(node))
+    inputs, outputs = values.pop("input"), values.pop("output")
+    origin = f"{node.origin.name}:{node.line}"
+    family = Family(name=name, origin=origin, inputs=inputs, outputs=outputs, **values)
     keys = entries(node)
     _check_parameters(family, keys.get("parameters", node))
-    if family.input.range is None:
-        raise keys["input"].error("the key 'range' is missing: least and greatest value")
-    for key, rank in _RANK.items():
-        if len(getattr(family, key).shape) != rank:
-            raise entries(keys[key])["shape"].error(
-                f"needs {rank} dimensions for the builder {family.builder}"
-            )
+    for key in ("input", "output"):
+        check_tensors(family, key, keys[key])
+    if family.dataset is not None and family.input.preprocessing is None:
+        raise keys["dataset"].error("needs preprocessing at the input to become tensors")
     for variant, child in entries(keys["variants"]).items():
         _check_name(variant, child)
         _check_variant(family, variant, child)
     return replace(family, formats=tuple(dict.fromkeys(family.formats)))
+
+
+def _taken(name: str, defined_as: str, known: Family) -> str:
+    what = "this family" if name == defined_as else f"the grid's family {name!r}"
+    return f"{what} is defined in {known.origin} already; rename it"
+
+
+def _check_axis(family: Family, axis: str, node: Node, values: tuple[float, ...]) -> None:
+    """An axis is a parameter of the builder, or the resolution of an image input."""
+    known = (*family.parameters, *((grid.RESOLUTION,) if family.input.is_image else ()))
+    if axis not in known:
+        raise node.error(f"unknown axis of the grid; {suggestion(axis, known)}")
+    if axis == grid.RESOLUTION and not all(value.is_integer() for value in values):
+        raise node.error("a resolution is a whole number of pixels")
 
 
 def _check_name(name: str, node: Node) -> None:
@@ -200,15 +217,36 @@ def _check_parameters(family: Family, node: Node) -> None:
 def _check_variant(family: Family, name: str, node: Node) -> None:
     spec = family.variants[name]
     keys = entries(node)
-    if spec.method == CONSTRUCT:
+    _check_teacher(family, spec, node)
+    if spec.method in FLOAT_METHODS:
         for key in ("source", "calibration"):
             if key in keys:
-                raise keys[key].error(f"the method {CONSTRUCT} takes no {key}; remove it")
+                raise keys[key].error(f"the method {spec.method} takes no {key}; remove it")
         return
     if spec.source is None or spec.calibration is None:
         missing = "source" if spec.source is None else "calibration"
         raise node.error(f"the method {spec.method} needs the key {missing!r}")
-    plain = [key for key, other in family.variants.items() if other.method == CONSTRUCT]
+    if spec.calibration.data == "dataset" and family.dataset is None:
+        raise keys["calibration"].error("this family has no dataset; write data: random")
+    plain = [key for key, other in family.variants.items() if other.method in FLOAT_METHODS]
     if spec.source not in plain:
-        hint = suggestion(spec.source, plain) if plain else f"add one with method: {CONSTRUCT}"
+        hint = suggestion(spec.source, plain) if plain else "add one with method: construct"
         raise keys["source"].error(f"{spec.source!r} is no float variant of this family; {hint}")
+
+
+def _check_teacher(family: Family, spec: VariantSpec, node: Node) -> None:
+    """``distil`` needs a teacher that its builder knows, other methods have none."""
+    builder = BUILDERS[family.builder]
+    if spec.method != DISTIL:
+        if spec.teacher is not None:
+            raise entries(node)["teacher"].error(f"only the method {DISTIL} has one; remove it")
+        return
+    if not builder.teachable:
+        raise node.error(f"the builder {family.builder} cannot learn from a teacher")
+    if spec.teacher is None:
+        raise node.error("the key 'teacher' is missing: the builder's numbers for the larger one")
+    for key in spec.teacher:
+        if key not in builder.parameters:
+            raise entries(entries(node)["teacher"])[key].error(
+                f"unknown parameter of {family.builder}; {suggestion(key, builder.parameters)}"
+            )

@@ -7,27 +7,16 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from harness.models.convert import RECIPE_REVISION
+from harness.models.declaration import TensorDeclaration
 from harness.variant import ModelFormat
 
 
 @dataclass(frozen=True, slots=True)
-class TensorDeclaration:
-    """The input or output of a family, as the catalogue declares it.
-
-    ``shape`` includes the batch; images are NHWC here, whatever a file format makes of it.
-    ``range`` is the least and greatest value that preprocessing produces; inputs have one.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str = "float32"
-    layout: str | None = None
-    range: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Calibration:
-    """What activation ranges are measured on: ``samples`` inputs of a seeded random source."""
+    """What activation ranges are measured on: ``samples`` inputs that ``seed`` chooses.
+
+    ``data`` is ``dataset`` for the training split of the family's dataset, or ``random``.
+    """
 
     data: str
     samples: int
@@ -36,17 +25,26 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class VariantSpec:
-    """One variant of a family: ``method`` makes it, from the variant ``source`` if there is one."""
+    """One variant of a family: ``method`` makes it, from the variant ``source`` if there is one.
+
+    ``teacher`` holds the builder's parameters of the larger network that a distilled one learns
+    from; parameters that it does not name are the family's.
+    """
 
     precision: str
     method: str
     source: str | None = None
     calibration: Calibration | None = None
+    teacher: dict[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One model family; ``origin`` is the ``file:line`` that defines it."""
+    """One model family; ``origin`` is the ``file:line`` that defines it.
+
+    The families of one grid have the same ``base``, the name of the family that the catalogue
+    defines, and each its own ``point``: the value on each axis, such as width and resolution.
+    """
 
     name: str
     task: str
@@ -54,13 +52,26 @@ class Family:
     builder: str
     weights: str
     seed: int
-    input: TensorDeclaration
-    output: TensorDeclaration
+    inputs: tuple[TensorDeclaration, ...]
+    outputs: tuple[TensorDeclaration, ...]
     formats: tuple[ModelFormat, ...]
     variants: dict[str, VariantSpec]
     parameters: dict[str, float] = field(default_factory=dict)
     note: str = ""
     origin: str = ""
+    dataset: str | None = None
+    base: str = ""
+    point: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def input(self) -> TensorDeclaration:
+        """The first input."""
+        return self.inputs[0]
+
+    @property
+    def output(self) -> TensorDeclaration:
+        """The first output."""
+        return self.outputs[0]
 
     def findings(self, variant: str) -> tuple[str, ...]:
         """IDs of the findings that every measurement of a variant carries."""
@@ -83,11 +94,13 @@ def recipe(family: Family, variant: str, fmt: ModelFormat) -> dict[str, object]:
             "builder": family.builder,
             "parameters": family.parameters,
             "seed": family.seed,
-            "input": asdict(family.input),
-            "output": asdict(family.output),
+            "inputs": [asdict(item) for item in family.inputs],
+            "outputs": [asdict(item) for item in family.outputs],
+            "dataset": family.dataset,
         },
         "format": str(fmt),
         "method": spec.method,
+        "teacher": spec.teacher,
         "calibration": asdict(spec.calibration) if spec.calibration else None,
         "source": recipe(family, spec.source, fmt) if spec.source else None,
     }

@@ -48,6 +48,7 @@ EXCLUSIVE = {
     "sympy": _CONVERTERS_ONLY,
     "coremltools": _CONVERTERS_ONLY,
     "torch": _CONVERTERS_ONLY,
+    "sklearn": ("harness/models/datasets",),
     "onnxruntime": _ENGINES_ONLY,
     "ai_edge_litert": _ENGINES_ONLY,
     "tflite_runtime": _ENGINES_ONLY,
@@ -64,6 +65,7 @@ EXCLUSIVE = {
 DISTRIBUTIONS = {
     "yaml": "pyyaml",
     "dask": "distributed",
+    "sklearn": "scikit-learn",
     "tflite_runtime": "ai-edge-litert",  # its predecessor, used where only that one is installed
 }
 

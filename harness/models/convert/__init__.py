@@ -14,11 +14,16 @@ from dataclasses import dataclass
 RECIPE_REVISION = 1
 
 CONSTRUCT = "construct"
+DISTIL = "distil"
 INT8_STATIC = "int8-static"
+
+#: Methods that make a float network from nothing but its builder.
+FLOAT_METHODS = (CONSTRUCT, DISTIL)
 
 #: How a variant is made, and what each method does.
 METHODS: dict[str, str] = {
-    CONSTRUCT: "write the float32 network from its seeded weights",
+    CONSTRUCT: "write the float32 network from its seeded or trained weights",
+    DISTIL: "train the float32 network on the answers of a larger one",
     INT8_STATIC: "quantize weights per channel and activations per tensor to 8 bit",
 }
 
@@ -27,15 +32,29 @@ METHODS: dict[str, str] = {
 class Builder:
     """A network that can be constructed: where its module is and which numbers shape it.
 
-    The module has one function ``build(spec: NetworkSpec) -> Network``.
+    ``inputs`` and ``outputs`` hold the rank of each tensor, batch included. The module has one
+    function ``build(spec: NetworkSpec) -> Network``.
     """
 
     module: str
     parameters: tuple[str, ...]
+    inputs: tuple[int, ...] = (4,)
+    outputs: tuple[int, ...] = (2,)
+    teachable: bool = False  #: whether it can learn from a larger network (``distil``)
 
+
+_TRANSFORMER = ("layers", "width", "heads", "vocabulary", "window")
 
 BUILDERS: dict[str, Builder] = {
     "mobilenet_v2": Builder("harness.models.convert.mobilenet_v2", ("width",)),
+    "resnet50": Builder("harness.models.convert.resnet50", ("width",)),
+    "bert": Builder("harness.models.convert.bert", _TRANSFORMER, inputs=(2, 2)),
+    "decoder": Builder(
+        "harness.models.convert.decoder", _TRANSFORMER, inputs=(2, 2, 2, 5, 5), outputs=(2, 5, 5)
+    ),
+    "digits_cnn": Builder(
+        "harness.models.convert.digits_cnn", ("channels", "epochs"), teachable=True
+    ),
 }
 
 

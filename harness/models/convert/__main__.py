@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from harness.errors import CatalogueError
 from harness.models.convert import ConvertError
 
 
@@ -29,7 +30,7 @@ def _result(job: dict[str, Any]) -> dict[str, object]:
 
         source = Path(job["source"]) if job["source"] else None
         return {"manifest": build(job["recipe"], source, Path(job["target"]))}
-    except ConvertError as error:
+    except (ConvertError, CatalogueError) as error:
         return {"error": str(error), "missing_module": ""}
     except OSError as error:
         return {"error": error.strerror or str(error), "missing_module": ""}

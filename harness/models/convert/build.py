@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import resource
 import sys
@@ -11,17 +10,27 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.models.convert import BUILDERS, CONSTRUCT, INT8_STATIC, ConvertError, engines, proof
-from harness.models.convert.inputs import digest, random_images
+from harness.models.convert import (
+    CONSTRUCT,
+    DISTIL,
+    FLOAT_METHODS,
+    INT8_STATIC,
+    ConvertError,
+    engines,
+    proof,
+)
+from harness.models.convert.feeds import Feeds
 from harness.models.convert.inspection import inspect
-from harness.models.convert.layers import Floats, Network
-from harness.models.convert.reference import run as run_reference
-from harness.models.convert.seeded import NetworkSpec
+from harness.models.convert.layers import Network
+from harness.models.convert.network import declared_inputs, network_of
+from harness.models.convert.reference import run_all
+from harness.models.datasets.samples import CalibrationSet, calibration_set, proof_feeds
 from harness.variant import ModelFormat
 
 #: How far two builds of a recipe agree, for the manifest.
 _REPRODUCIBLE = {
     CONSTRUCT: "byte-identical with the same tool versions",
+    DISTIL: "byte-identical with the same tool versions",
     INT8_STATIC: (
         "byte-identical with the same tool versions on one kind of processor; elsewhere the "
         "engine that measures activation ranges may differ in the last bits, so pin the digest"
@@ -40,7 +49,7 @@ def build(recipe: dict[str, Any], source: Path | None, target: Path) -> dict[str
     """
     started = time.monotonic()
     fmt = ModelFormat(recipe["format"])
-    if recipe["method"] == CONSTRUCT:
+    if recipe["method"] in FLOAT_METHODS:
         made = _construct(recipe, fmt, target)
     elif source is None:
         raise ConvertError(f"the method {recipe['method']} needs a source")
@@ -60,10 +69,12 @@ def build(recipe: dict[str, Any], source: Path | None, target: Path) -> dict[str
 
 
 def _construct(recipe: dict[str, Any], fmt: ModelFormat, target: Path) -> dict[str, object]:
-    network = _network(recipe["network"])
+    network = network_of(recipe)
     _write(network, fmt, target)
-    images = _proof_images(recipe)
-    figures = proof.agreement(engines.run(target, fmt, images), run_reference(network, images))
+    feeds = _proof_feeds(recipe)
+    wanted = run_all(network, feeds)
+    rows = engines.joined_outputs(zip(*wanted.values(), strict=True))
+    figures = proof.agreement(engines.run(target, fmt, feeds), rows)
     proof.check_float(figures)
     against = "the layers computed in float64"
     return {"proof": {"against": against, "images": _PROOF_IMAGES, **figures}}
@@ -72,10 +83,9 @@ def _construct(recipe: dict[str, Any], fmt: ModelFormat, target: Path) -> dict[s
 def _quantize(
     recipe: dict[str, Any], fmt: ModelFormat, source: Path, target: Path
 ) -> dict[str, object]:
-    calibration = recipe["calibration"]
-    images = _images(recipe, calibration["seed"], calibration["samples"])
-    _quantize_file(fmt, source, target, images)
-    checks = _proof_images(recipe)
+    chosen = _calibration(recipe)
+    _quantize_file(fmt, source, target, chosen.inputs)
+    checks = _proof_feeds(recipe)
     outputs, wanted = (engines.run(path, fmt, checks) for path in (target, source))
     figures = proof.agreement(outputs, wanted)
     ratio = proof.check_int8(figures, inspect(target, fmt), target, source)
@@ -86,7 +96,7 @@ def _quantize(
             "size_ratio": ratio,
             **figures,
         },
-        "calibration": {**calibration, "digest": digest(images)},
+        "calibration": {**recipe["calibration"], "digest": chosen.digest},
     }
 
 
@@ -101,7 +111,8 @@ def _write(network: Network, fmt: ModelFormat, target: Path) -> None:
         to_tflite.write(network, target)
 
 
-def _quantize_file(fmt: ModelFormat, source: Path, target: Path, images: Floats) -> None:
+def _quantize_file(fmt: ModelFormat, source: Path, target: Path, feeds: Feeds) -> None:
+    (images,) = feeds.values()
     if fmt is ModelFormat.ONNX:
         from harness.models.convert import quantize_onnx
 
@@ -112,31 +123,20 @@ def _quantize_file(fmt: ModelFormat, source: Path, target: Path, images: Floats)
         quantize_tflite.quantize(source, target, images)
 
 
-def _network(spec: dict[str, Any]) -> Network:
-    module = importlib.import_module(BUILDERS[spec["builder"]].module)
-    network: Network = module.build(
-        NetworkSpec(
-            name=spec["builder"],
-            input_name=spec["input"]["name"],
-            input_shape=tuple(spec["input"]["shape"][1:]),
-            input_range=tuple(spec["input"]["range"]),
-            output_name=spec["output"]["name"],
-            outputs=spec["output"]["shape"][-1],
-            seed=spec["seed"],
-            parameters=spec["parameters"],
-        )
+def _calibration(recipe: dict[str, Any]) -> CalibrationSet:
+    wanted = recipe["calibration"]
+    return calibration_set(
+        declared_inputs(recipe),
+        recipe["network"]["dataset"],
+        wanted["samples"],
+        wanted["seed"],
+        random=wanted["data"] == "random",
     )
-    return network
 
 
-def _proof_images(recipe: dict[str, Any]) -> Floats:
-    return _images(recipe, _PROOF_SEED, _PROOF_IMAGES)
-
-
-def _images(recipe: dict[str, Any], seed: int, count: int) -> Floats:
-    declared = recipe["network"]["input"]
-    low, high = declared["range"]
-    return random_images(seed, count, tuple(declared["shape"][1:]), low, high)
+def _proof_feeds(recipe: dict[str, Any]) -> Feeds:
+    dataset = recipe["network"]["dataset"]
+    return proof_feeds(declared_inputs(recipe), dataset, _PROOF_IMAGES, _PROOF_SEED)
 
 
 def _tool_versions() -> dict[str, str]:

@@ -30,7 +30,10 @@ def each_sample(feeds: Feeds) -> Iterator[Feeds]:
 
 
 def channels_first(feeds: Feeds) -> Feeds:
-    """The feeds as an ONNX file of ours takes them: images NCHW, all other tensors as they are."""
+    """The feeds as an ONNX file made here takes them: images NCHW, other tensors as they are.
+
+    A user's own file takes its inputs as they are, whatever their rank.
+    """
     return {
         name: array.transpose(0, 3, 1, 2) if array.ndim == _IMAGE_RANK else array
         for name, array in feeds.items()

@@ -35,7 +35,11 @@ _ROUNDING_BITS = 12
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
-    """What a builder is asked for; shapes are without the batch dimension."""
+    """What a builder is asked for; shapes are without the batch dimension.
+
+    Input and output are the first ones: a builder of a network with several names the others
+    itself.
+    """
 
     name: str
     input_name: str
@@ -45,6 +49,8 @@ class NetworkSpec:
     outputs: int
     seed: int
     parameters: dict[str, float]
+    teacher: dict[str, float] | None = None  #: numbers of the network to learn from, if any
+    dataset: str | None = None
 
 
 class SeededNetwork:
