@@ -18,7 +18,9 @@ _TESTS = APP / "core" / "src" / "test" / "java"
 _NATIVE = "ai/onnxruntime/native/linux-x64/"
 _NATIVE_AARCH64 = "ai/onnxruntime/native/linux-aarch64/"
 #: A small heap that is collected only between blocks (see the core's Garbage class).
-_JVM_OPTIONS = ("-XX:+UseSerialGC", "-Xms96m", "-Xmn64m", "-Xmx512m", "-XX:-UsePerfData")
+_HEAP = ("-XX:+UseSerialGC", "-Xms96m", "-Xmn64m", "-Xmx512m")
+#: A crash is told in the log, and leaves no files behind.
+_CRASH = ("-XX:+ErrorFileToStderr", "-XX:-UsePerfData")
 
 
 def command() -> list[str]:
@@ -30,7 +32,7 @@ def command() -> list[str]:
     classes, jars = _classes()
     native = _once("native", artefacts.sha256(jars["onnxruntime"])[:16], _unpacker(jars))
     class_path = ":".join(map(str, [classes, jars["onnxruntime"]]))
-    options = (*_JVM_OPTIONS, f"-Donnxruntime.native.path={native}")
+    options = (*_HEAP, *_CRASH, f"-Donnxruntime.native.path={native}")
     return ["java", *options, "-cp", class_path, MAIN]
 
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -160,14 +161,17 @@ def launch(
     engine: str,  # noqa: ARG001 - every local runner has every engine; other agents' may not
     interpreter: Path | None = None,
     *,
+    program: Sequence[str] | None = None,
     listen: bool = False,
     spool_limit_bytes: int | None = None,
 ) -> LocalRunner:
     """Start a runner that loads from ``store`` and keeps its log and spool in ``work``.
 
     ``interpreter`` is another Python that has the wanted engine (as for tflite-runtime, which
-    needs an old numpy). With ``listen`` the link is loopback TCP and survives being dropped;
-    otherwise it is an inherited socket. Raises DeviceUnavailable when the process cannot start.
+    needs an old numpy); ``program`` another runner that takes the same arguments (the Android
+    runner's core on a JVM, which can only listen). With ``listen`` the link is loopback TCP and
+    survives being dropped; otherwise it is an inherited socket. Raises DeviceUnavailable when the
+    process cannot start.
     """
     spool, log = work / "spool", work / "runner.log"
     token = secrets.token_hex(16)
@@ -177,7 +181,7 @@ def launch(
     try:
         with way_in.theirs as theirs:
             spool.mkdir(parents=True, exist_ok=True)
-            command = [*_command(interpreter), *way_in.arguments, *folders, *limit]
+            command = [*(program or _command(interpreter)), *way_in.arguments, *folders, *limit]
             spawned_at_ns = time.monotonic_ns()
             environment = _environment(token, spawned_at_ns)
             process = _start(command, log, theirs.fileno(), environment)

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from android_app.build import desktop
+from android_app.build.errors import ArtefactUnavailable, ToolMissing
 from device_agents.local.launch import launch
 from harness.clock import CancelToken, Deadline, SystemClock
 from harness.wire import messages as m
@@ -91,6 +93,15 @@ class Kind:
     start: Callable[..., object]
 
 
+def launch_jvm(*args, **options):
+    """The Android runner's core on this machine's JVM."""
+    try:
+        program = desktop.command()
+    except (ToolMissing, ArtefactUnavailable) as error:
+        pytest.skip(f"the JVM runner needs a JDK, Maven and the pinned artefacts: {error}")
+    return launch(*args, program=program, listen=True, **options)
+
+
 KINDS = (
     Kind("local-inherited", "tflite", reattaches=False, start=launch),
     Kind(
@@ -99,6 +110,7 @@ KINDS = (
         reattaches=True,
         start=lambda *args, **options: launch(*args, listen=True, **options),
     ),
+    Kind("jvm", "onnxruntime", reattaches=True, start=launch_jvm),
 )
 
 
@@ -226,10 +238,22 @@ def bench(request, tmp_path):
     yield from _bench(tmp_path, request.param)
 
 
-@pytest.fixture
-def tcp(tmp_path):
+@pytest.fixture(params=KINDS[:2], ids=lambda kind: kind.name)
+def local_bench(request, tmp_path):
+    """A bench for each way to run the local runner."""
+    yield from _bench(tmp_path, request.param)
+
+
+@pytest.fixture(params=[kind for kind in KINDS if kind.name == "jvm"], ids=lambda kind: kind.name)
+def jvm(request, tmp_path):
+    """A bench for the Android runner's core on this machine's JVM."""
+    yield from _bench(tmp_path, request.param)
+
+
+@pytest.fixture(params=[kind for kind in KINDS if kind.reattaches], ids=lambda kind: kind.name)
+def tcp(request, tmp_path):
     """A bench whose runners' links may drop."""
-    yield from _bench(tmp_path, next(kind for kind in KINDS if kind.reattaches))
+    yield from _bench(tmp_path, request.param)
 
 
 @pytest.fixture(params=MODELS)

@@ -25,6 +25,12 @@ NEVER = 3600 * 10**9
 
 
 @pytest.fixture
+def bench(local_bench):
+    """Python runners only: another language dies in another way."""
+    return local_bench
+
+
+@pytest.fixture
 def running(bench, x, deadline):
     """A session whose program does nothing for an hour."""
     runner = bench.start()

@@ -33,11 +33,13 @@ final class AndroidPlatform implements Platform {
     }
 
     @Override
+    public long collections() {
+        String count = Debug.getRuntimeStat("art.gc.gc-count");
+        return count == null || count.isEmpty() ? -1 : Long.parseLong(count);
+    }
+
+    @Override
     public void read(Map<String, Long> readings) {
-        String collections = Debug.getRuntimeStat("art.gc.gc-count");
-        if (collections != null && !collections.isEmpty()) {
-            readings.put("self.garbage_collections", Long.valueOf(collections));
-        }
         if (System.nanoTime() >= pssDueNs) {
             Debug.MemoryInfo memory = new Debug.MemoryInfo();
             Debug.getMemoryInfo(memory);

@@ -31,13 +31,16 @@ final class DesktopPlatform implements Platform {
     }
 
     @Override
-    public void read(Map<String, Long> readings) {
+    public long collections() {
         long collections = 0;
         for (GarbageCollectorMXBean collector : ManagementFactory.getGarbageCollectorMXBeans()) {
             collections += Math.max(0, collector.getCollectionCount());
         }
-        readings.put("self.garbage_collections", collections);
+        return collections;
     }
+
+    @Override
+    public void read(Map<String, Long> readings) {} // the agent reads the rest from outside
 
     @Override
     public boolean isOrphaned() {

@@ -45,6 +45,8 @@ public final class Main {
         Door door = new Door(System.getenv("BENCHFARM_TOKEN"), spool, facts(), transport);
         announce(options.get("--announce"), transport.port());
         new Service(door, spool, new File(options.get("--store")), platform).serve();
+        System.out.flush();
+        Runtime.getRuntime().halt(0); // tearing engines down takes time and has been seen to crash
     }
 
     private static long number(String variable) {

@@ -6,6 +6,7 @@ import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
@@ -15,11 +16,14 @@ import org.benchfarm.runner.wire.Message;
 
 /** Who may talk to the runner: one host at a time, with the token, for one session. */
 public final class Door {
-    /** Strangers that may keep us from their betters. */
+    /** Connections without a hello; the oldest makes room for the next. */
     private static final int MAX_WAITING = 4;
 
     /** Time for a {@code hello}, and for a refused host to hang up. */
     private static final long PATIENCE_NS = 5_000_000_000L;
+
+    /** What a host need not repeat after a re-attach. */
+    private static final List<String> UNCOUNTED = Arrays.asList("hello", "ping", "ack");
 
     /** What the attached host has said and nobody has taken up yet. */
     public final Deque<Message> inbox = new ArrayDeque<>();
@@ -59,6 +63,7 @@ public final class Door {
      */
     public boolean poll(long timeoutMs) throws IOException {
         pump();
+        tidy();
         List<Link> links = new ArrayList<>();
         List<Link> blocked = new ArrayList<>();
         for (Connection connection : connections()) {
@@ -68,13 +73,13 @@ public final class Door {
             }
         }
         boolean moved = transport.await(links, blocked, timeoutMs);
-        accept();
         for (Connection connection : connections()) {
             connection.flush();
             if (!connection.isClosed()) {
                 take(connection, connection.read());
             }
         }
+        accept();
         tidy();
         pump();
         return moved;
@@ -106,10 +111,9 @@ public final class Door {
             return;
         }
         if (waiting.size() >= MAX_WAITING) {
-            link.close();
-        } else {
-            waiting.add(new Connection(link));
+            waiting.remove(0).close();
         }
+        waiting.add(new Connection(link));
     }
 
     private void take(Connection connection, List<Message> messages) {
@@ -121,7 +125,7 @@ public final class Door {
             first = 1;
         }
         for (Message message : messages.subList(first, messages.size())) {
-            if (!message.type.equals("ping") && !message.type.equals("ack")) {
+            if (!UNCOUNTED.contains(message.type)) {
                 received++;
             }
             inbox.add(message);

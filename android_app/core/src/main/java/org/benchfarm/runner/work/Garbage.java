@@ -6,13 +6,21 @@ final class Garbage {
     private static final long LITTER_BYTES = 8L * 1024 * 1024;
 
     private long cleanBytes = used();
+    private long asked;
 
     /** Collects when much was allocated since the last time. Takes milliseconds. */
     void collectIfMuch() {
-        if (used() - cleanBytes > LITTER_BYTES || used() < cleanBytes) {
+        if (used() - cleanBytes > LITTER_BYTES) {
             System.gc();
+            asked++;
             cleanBytes = used();
         }
+        cleanBytes = Math.min(cleanBytes, used());
+    }
+
+    /** How often {@link #collectIfMuch} collected. */
+    long asked() {
+        return asked;
     }
 
     private static long used() {

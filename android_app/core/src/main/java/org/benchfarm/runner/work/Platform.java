@@ -10,6 +10,9 @@ public interface Platform {
     /** When the process started. */
     long processStartNs();
 
+    /** Garbage collections of this process so far, -1 where the system does not tell. */
+    long collections();
+
     /** Adds readings that only this process can take, by channel name. */
     void read(Map<String, Long> readings);
 

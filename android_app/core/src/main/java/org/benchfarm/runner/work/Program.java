@@ -31,7 +31,6 @@ final class Program {
     private final Inputs inputs;
     private final Model model;
     private final Loop loop;
-    private final Garbage garbage = new Garbage();
     private final Deque<Block> blocks = new ArrayDeque<>();
     private boolean closed = true;
     private boolean cancelled;
@@ -68,7 +67,7 @@ final class Program {
             for (long index = request.number("first"); index < last; index++) {
                 bind(samples.next());
                 postOutputs(index);
-                service.exchange(Long.MAX_VALUE);
+                service.exchange(System.nanoTime());
                 listen();
                 while (service.isCrowded() && !cancelled && !service.isGone()) {
                     idle();
@@ -97,7 +96,7 @@ final class Program {
         }
         service.post(blockDone(block), "samples");
         if (!loop.schedule.isRunning()) {
-            garbage.collectIfMuch();
+            service.garbage.collectIfMuch();
         }
         service.exchange(quietFromNs());
         listen();

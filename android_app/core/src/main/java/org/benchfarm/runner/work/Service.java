@@ -37,6 +37,7 @@ public final class Service {
 
     private static final long NS_PER_MS = 1_000_000;
 
+    final Garbage garbage = new Garbage();
     private final Door door;
     private final Spool spool;
     private final Store store;
@@ -146,6 +147,9 @@ public final class Service {
         Map<String, Long> readings = new LinkedHashMap<>();
         memory.read(readings);
         platform.read(readings);
+        if (platform.collections() >= 0) {
+            readings.put("self.unasked_collections", platform.collections() - garbage.asked());
+        }
         long atNs = System.nanoTime();
         traceDueNs = atNs + traceIntervalNs;
         if (readings.isEmpty()) {

@@ -118,6 +118,11 @@ public final class LoopTest {
         }
 
         @Override
+        public long collections() {
+            return -1;
+        }
+
+        @Override
         public void read(Map<String, Long> readings) {}
 
         @Override
