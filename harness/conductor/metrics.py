@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.record import BlockRecord, Cell, LoadTimes
-from harness.scenario import Cold, MemoryPass
+from harness.scenario import Cold, MemoryPass, Sustained
 from harness.stats.samples import Int64Array, Samples
 from harness.stats.summary import summarise
+from harness.stats.throttle import sustained_metrics
 
 RSS = "runner.rss_bytes"
 RSS_PEAK = "runner.rss_peak_bytes"
@@ -45,6 +46,8 @@ def trial_metrics(
             metrics |= _steady_memory(traces, memory)
         return metrics | _peak_memory(traces)
     metrics |= summarise(samples, blocks, batch=cell.batch)
+    if isinstance(cell.load, Sustained):
+        metrics |= sustained_metrics(samples)
     metrics |= _cpu_metrics(traces)
     return metrics | _peak_memory(traces)
 

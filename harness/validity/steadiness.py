@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from harness.scenario import Warmup
 from harness.stats.drift import find_drift
 from harness.stats.outliers import find_outliers
 from harness.stats.samples import Int64Array, Samples
+from harness.stats.steady_state import Classified, Shape, classify
 from harness.units import format_duration, format_ms, format_percent
 
 #: Outliers are worth a note when they hold more than this part of the timed time. A few slow ones
@@ -36,6 +37,18 @@ def drift(latency_ns: Int64Array) -> Iterator[Finding]:
             f"the last fifth is {format_percent(abs(found.change))} {direction} than the first; "
             f"chance explains up to {format_percent(found.allowed)}",
         )
+
+
+def not_steady(warmup: Warmup, latency_ns: Int64Array, *, capped: bool) -> Iterator[Finding]:
+    """NOT-STEADY: the warm-up rule said steady, and the whole timed part has another shape.
+
+    Nothing is contradicted where the rule was not asked or gave up, so nothing is found there.
+    """
+    if warmup.rule != "steady" or capped:
+        return
+    found = classify(latency_ns)
+    if found is not None and found.shape is not Shape.FLAT:
+        yield finding("NOT-STEADY", _SHAPES[found.shape](found))
 
 
 def outliers(latency_ns: Int64Array) -> Iterator[Finding]:
@@ -71,3 +84,38 @@ def dropped_frames(metrics: Mapping[str, float]) -> Iterator[Finding]:
         yield finding(
             "DROPPED-FRAMES", f"{dropped:.0f} frames dropped, {format_percent(percent / 100)}"
         )
+
+
+def _warmup(found: Classified) -> str:
+    return f"still warming up: latency fell by {format_percent(-found.change)} in the timed part"
+
+
+def _step(found: Classified) -> str:
+    way = "rose" if found.change > 0 else "fell"
+    size = format_percent(abs(found.change))
+    where = format_percent(found.position or 0.0)
+    return f"a step: latency {way} by {size} after {where} of the timed part"
+
+
+def _drift(found: Classified) -> str:
+    way = "rose" if found.change > 0 else "fell"
+    return f"a drift: latency {way} by {format_percent(abs(found.change))} from start to end"
+
+
+def _periodic(found: Classified) -> str:
+    return (
+        f"latency swings by {format_percent(found.change)} every {found.period or 0:.0f} inferences"
+    )
+
+
+def _bimodal(found: Classified) -> str:
+    return f"latency jumps between two levels {format_percent(found.change)} apart"
+
+
+_SHAPES: dict[Shape, Callable[[Classified], str]] = {
+    Shape.WARMUP: _warmup,
+    Shape.STEP: _step,
+    Shape.DRIFT: _drift,
+    Shape.PERIODIC: _periodic,
+    Shape.BIMODAL: _bimodal,
+}

@@ -1,0 +1,229 @@
+"""Verdicts on two runs cell by cell, or on the cells of one run by a factor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from harness.errors import UserError
+from harness.findings import Finding, Severity
+from harness.jobs.pairing import Pair, pair_across, pair_within, sides_of
+from harness.record import METRICS, Cell, DeviceFacts
+from harness.scenario import Cold, Offline
+from harness.stats.bootstrap import bootstrap_ratio
+from harness.stats.comparison import (
+    Better,
+    Comparison,
+    Verdict,
+    compare,
+    control_false_discoveries,
+    survives_session_effect,
+)
+from harness.stats.margins import margin_of
+from harness.stats.samples import Int64Array, Samples
+from harness.stats.summary import PERCENTILES
+from harness.store.run_reader import RunReader
+from harness.validity.comparability import (
+    CELL_FACTORS,
+    Side,
+    check_factors,
+    differences,
+    level,
+    separate_sessions,
+    single_unit,
+)
+from harness.validity.limits import describe
+
+#: The bootstrap looks at this many latencies of a trial at most.
+MAX_LATENCIES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class CellComparison:
+    """One metric of one pair of cells. ``findings`` are those of the comparison itself."""
+
+    reference: Side
+    candidate: Side
+    metric: str
+    comparison: Comparison
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """IDs of findings on the trials of either side that are more than a note."""
+        records = (*self.reference.records, *self.candidate.records)
+        found = {item.id for record in records for item in record.findings if _is_doubt(item)}
+        return tuple(sorted(found))
+
+    @property
+    def confirmed_worse(self) -> bool:
+        """Whether this alone makes a comparison fail.
+
+        The verdict is worse, the metric is one that may gate, and where the sides were measured in
+        separate sessions, the change also stands out of two session effects.
+        """
+        if self.comparison.verdict is not Verdict.WORSE or not margin_of(self.metric).gates:
+            return False
+        separate = any(item.id == "SEPARATE-SESSIONS" for item in self.findings)
+        return not separate or survives_session_effect(self.comparison)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The whole comparison. ``unpaired`` says which cells have no counterpart."""
+
+    factors: tuple[str, ...]
+    rows: tuple[CellComparison, ...]
+    unpaired: tuple[str, ...] = ()
+
+    @property
+    def nothing_compared(self) -> bool:
+        """Whether no pair of cells could be compared."""
+        return all(row.comparison.difference is None for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: by which factors, on which metrics, with which margin.
+
+    Without ``metrics``, each cell is asked for the metric its load is about. ``margin`` replaces
+    every metric's own. ``reference`` picks the reference's level of the factor within one run; the
+    first in plan order otherwise.
+    """
+
+    factors: tuple[str, ...]
+    metrics: tuple[str, ...] = ()
+    margin: float | None = None
+    reference: str | None = None
+
+
+def compare_within(run: RunReader, question: Question) -> Compared:
+    """Cells of one run against each other, by factors that cells can differ in.
+
+    Raises UserError for other factors and for a reference that no cell is.
+    """
+    factors = check_factors(question.factors)
+    if not factors or not set(factors) <= set(CELL_FACTORS):
+        raise UserError(
+            f"one run can be compared by {', '.join(CELL_FACTORS)}; "
+            "for other factors name a second run"
+        )
+    sides = sides_of(run)
+    levels = dict.fromkeys(level(side.cell, factors) for side in sides)
+    if question.reference is not None and question.reference not in levels:
+        raise UserError(f"no reference {question.reference!r}; there are {', '.join(levels)}")
+    pairs, alone = pair_within(sides, factors, question.reference)
+    unpaired = [f"{describe(side.cell)}: nothing to compare it with" for side in alone]
+    return _judged(pairs, unpaired, replace(question, factors=factors), [run])
+
+
+def compare_runs(reference: RunReader, candidate: RunReader, question: Question) -> Compared:
+    """Each cell of ``candidate`` against its counterpart in ``reference``.
+
+    Raises UserError for an unknown factor and for a run compared with itself.
+    """
+    if reference.run_id == candidate.run_id:
+        raise UserError(f"{reference.run_id} is compared with itself; name two runs, or use --by")
+    factors = check_factors(("run", *question.factors))
+    pairs, alone = pair_across(sides_of(reference), sides_of(candidate), factors)
+    unpaired = [f"{describe(side.cell)}: only in run {side.run_id}" for side in alone]
+    return _judged(pairs, unpaired, replace(question, factors=factors), [reference, candidate])
+
+
+def headline_metric(cell: Cell) -> str:
+    """The metric that a cell is about."""
+    if cell.purpose == "memory":
+        return "rss_steady_bytes"
+    match cell.load:
+        case Offline():
+            return "throughput_per_s"
+        case Cold():
+            return "cold_start_ns"
+        case _:
+            return "latency_p50_ns"
+
+
+def _judged(
+    pairs: Sequence[Pair], unpaired: Sequence[str], question: Question, runs: Sequence[RunReader]
+) -> Compared:
+    units = [facts for run in runs for facts in run.plan.facts.values()]
+    latencies = _Latencies(runs)
+    rows = [
+        _row(reference, candidate, metric, question, units, latencies)
+        for reference, candidate in pairs
+        for metric in question.metrics or (headline_metric(candidate.cell),)
+        if not question.metrics or _measured(reference, candidate, metric)
+    ]
+    verdicts = control_false_discoveries([row.comparison for row in rows])
+    judged = tuple(
+        replace(row, comparison=verdict) for row, verdict in zip(rows, verdicts, strict=True)
+    )
+    return Compared(question.factors, judged, tuple(unpaired))
+
+
+def _row(
+    reference: Side,
+    candidate: Side,
+    metric: str,
+    question: Question,
+    units: Sequence[DeviceFacts],
+    latencies: Callable[[Side], list[Int64Array]],
+) -> CellComparison:
+    findings = (
+        *separate_sessions(reference, candidate),
+        *single_unit(reference, candidate, question.factors, units),
+    )
+    comparison = _comparison(reference, candidate, metric, question)
+    if comparison.difference is not None and metric in PERCENTILES:
+        checked = bootstrap_ratio(
+            latencies(candidate), latencies(reference), quantile=PERCENTILES[metric] / 100
+        )
+        comparison = replace(comparison, bootstrap=checked)
+    return CellComparison(reference, candidate, metric, comparison, findings)
+
+
+def _comparison(reference: Side, candidate: Side, metric: str, question: Question) -> Comparison:
+    declared = margin_of(metric)
+    margin = declared.relative if question.margin is None else question.margin
+    theirs, ours = _values(reference, metric), _values(candidate, metric)
+    if theirs and ours:
+        differing = differences(reference, candidate, question.factors)
+        if differing:
+            reason = "differ in " + "; ".join(map(str, differing))
+            return Comparison(Verdict.INCOMPARABLE, margin, reason)
+    inferences = min(sum(_values(side, "inferences")) for side in (reference, candidate))
+    if inferences < declared.min_inferences:
+        reason = f"{inferences:.0f} inferences on a side, {declared.min_inferences} needed"
+        return Comparison(Verdict.INCONCLUSIVE, margin, reason)
+    better: Better = "higher" if METRICS[metric].better == "higher" else "lower"
+    return compare(theirs, ours, margin=margin, better=better)
+
+
+def _values(side: Side, metric: str) -> list[float]:
+    return [record.metrics[metric] for record in side.records if metric in record.metrics]
+
+
+def _measured(reference: Side, candidate: Side, metric: str) -> bool:
+    return bool(_values(reference, metric) or _values(candidate, metric))
+
+
+def _is_doubt(item: Finding) -> bool:
+    return item.severity is not Severity.NOTE
+
+
+class _Latencies:
+    """The timed latencies of a side's trials, one array a trial."""
+
+    def __init__(self, runs: Iterable[RunReader]) -> None:
+        self._runs = {run.run_id: run for run in runs}
+
+    def __call__(self, side: Side) -> list[Int64Array]:
+        run = self._runs[side.run_id]
+        return [_thinned(run.trial(record.trial.id).samples()) for record in side.records]
+
+
+def _thinned(samples: Samples) -> Int64Array:
+    """Every k-th latency of a long trial: the bootstrap needs its distribution, not its length."""
+    latency_ns = samples.timed_only.latency_ns
+    return latency_ns[:: math.ceil(len(latency_ns) / MAX_LATENCIES) or 1].copy()

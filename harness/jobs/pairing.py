@@ -1,0 +1,94 @@
+"""Which cells of one run, or of two, belong together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from harness.record import DeviceFacts, Outcome, TrialRecord
+from harness.store.run_reader import RunReader
+from harness.validity.comparability import CELL_FACTORS, Side, level, pairing_key
+
+Pair = tuple[Side, Side]  #: reference and candidate
+
+
+def sides_of(run: RunReader) -> list[Side]:
+    """Every planned cell with its valid trials, in plan order."""
+    valid: dict[str, list[TrialRecord]] = defaultdict(list)
+    for record in run.records():
+        if record.outcome is Outcome.OK:
+            valid[record.trial.cell.key].append(record)
+    cells = {trial.cell.key: trial.cell for trial in run.plan.trials}
+    facts = run.plan.facts
+    return [
+        Side(
+            run.run_id,
+            cell,
+            tuple(valid[key]),
+            facts.get(cell.device_id, DeviceFacts(cell.device_id)),
+        )
+        for key, cell in cells.items()
+    ]
+
+
+def pair_within(
+    sides: Sequence[Side], factors: Sequence[str], reference_level: str | None
+) -> tuple[list[Pair], list[Side]]:
+    """In each group of cells that differ in nothing but the factors: all others with the reference.
+
+    The reference is the group's cell with that level of the factors, its first one without a level.
+    The second list holds the cells that have nothing to be compared with.
+    """
+    pairs: list[Pair] = []
+    alone: list[Side] = []
+    for group in _grouped(sides, factors).values():
+        reference = _reference(group, factors, reference_level)
+        if reference is None or len(group) == 1:
+            alone += group
+        else:
+            pairs += [(reference, side) for side in group if side is not reference]
+    return pairs, alone
+
+
+def pair_across(
+    references: Sequence[Side], candidates: Sequence[Side], factors: Sequence[str]
+) -> tuple[list[Pair], list[Side]]:
+    """Cells of two runs: equal ones first, then those that differ in the factors only.
+
+    Then those that differ in one thing more: no comparison, but so their reader learns why. A cell
+    that more than one other could be meant with stays alone, in the second list.
+    """
+    pairs: list[Pair] = []
+    order = {id(side): place for place, side in enumerate(candidates)}
+    # Each attempt is less strict than the one before and sees only what that one left.
+    for attempt in ((), factors, *((*factors, extra) for extra in CELL_FACTORS)):
+        found = list(_one_to_one(references, candidates, attempt))
+        pairs += found
+        gone = {id(side) for pair in found for side in pair}
+        references = [side for side in references if id(side) not in gone]
+        candidates = [side for side in candidates if id(side) not in gone]
+    pairs.sort(key=lambda pair: order[id(pair[1])])
+    return pairs, [*references, *candidates]
+
+
+def _grouped(sides: Iterable[Side], factors: Sequence[str]) -> dict[tuple[str, ...], list[Side]]:
+    groups: dict[tuple[str, ...], list[Side]] = defaultdict(list)
+    for side in sides:
+        groups[pairing_key(side.cell, factors)].append(side)
+    return groups
+
+
+def _reference(group: Sequence[Side], factors: Sequence[str], wanted: str | None) -> Side | None:
+    if wanted is None:
+        return group[0]
+    return next((side for side in group if level(side.cell, factors) == wanted), None)
+
+
+def _one_to_one(
+    references: Sequence[Side], candidates: Sequence[Side], factors: Sequence[str]
+) -> Iterator[Pair]:
+    """Pairs in which neither side could belong to another one."""
+    theirs, ours = _grouped(references, factors), _grouped(candidates, factors)
+    for key, group in theirs.items():
+        if len(group) == 1 and len(ours.get(key, ())) == 1:
+            yield group[0], ours[key][0]
