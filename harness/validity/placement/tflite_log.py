@@ -71,7 +71,7 @@ def _applied(match: re.Match[str]) -> Statement:
 
 def _replaced(match: re.Match[str]) -> Statement:
     nodes, delegate = int(match[1]), delegate_named(match[3])
-    partitions, seen = int(match[4]) if match[4] else None, shown(match)
+    partitions, seen = int(match[4] or 0) or None, shown(match)
     if match[2] is None and nodes:  # an old wording, without the size of the graph
         return Statement(
             delegate, PlacementVerdict.UNPROVEN, seen, partitions=partitions, weak=True

@@ -56,6 +56,7 @@ class Script:
     offline_after: int | None = None  #: how often the device's state can be read
     cancel_at_block: int | None = None
     clock_offset_ns: int = 7_000
+    log: str = "the runner's log"
 
 
 @dataclass
@@ -182,7 +183,7 @@ class ScriptedRunner:
         return ScriptedLink(device.script, device.clock, device.calls, device.cancel)
 
     def log_text(self) -> str:
-        return "the runner's log"
+        return self._device.script.log
 
     def kill(self) -> None:
         self._device.calls("kill")

@@ -10,7 +10,15 @@ from harness.clock import ManualClock
 from harness.conductor.conductor import Conductor, RunContext, TrialJob
 from harness.conductor.inputs import InputFactory
 from harness.conductor.progress import Silent
-from harness.record import Cause, DeviceFacts, Outcome, RunPlan, Trial, TrialRecord
+from harness.record import (
+    Cause,
+    DeviceFacts,
+    Outcome,
+    PlacementVerdict,
+    RunPlan,
+    Trial,
+    TrialRecord,
+)
 from harness.scenario import (
     Burst,
     Cold,
@@ -145,6 +153,30 @@ def test_forbidden_findings_make_a_trial_invalid(run_trial, make_trial) -> None:
     assert record.outcome is Outcome.INVALID
     assert "TAIL-UNSUPPORTED" in str(record.reason)
     assert record.metrics["latency_p50_ns"] > 0
+
+
+def test_a_delegate_that_fell_back_is_invalid(run_trial, make_trial, script) -> None:
+    script.log = "ERROR: Failed to apply GPU delegate."
+    record, _ = run_trial(make_trial(ONE_SECOND, delegate="gpu"))
+    assert record.outcome is Outcome.INVALID
+    assert record.placed is not None
+    assert record.placed.verdict is PlacementVerdict.FELL_BACK
+    assert "FELL-BACK" in [item.id for item in record.findings]
+    assert record.metrics["latency_p50_ns"] > 0
+
+
+def test_a_placement_that_nobody_proves_is_noted(run_trial, make_trial) -> None:
+    record, _ = run_trial(make_trial(ONE_SECOND, delegate="gpu"))
+    assert record.outcome is Outcome.OK
+    assert "PLACEMENT-UNPROVEN" in [item.id for item in record.findings]
+    required, _ = run_trial(make_trial(Cold(), delegate="gpu"), require=Require(placement="full"))
+    assert required.outcome is Outcome.INVALID
+
+
+def test_a_model_that_was_never_loaded_has_no_placement(run_trial, make_trial, script) -> None:
+    script.load_error = Error("delegate-rejected", "no GPU")
+    record, _ = run_trial(make_trial(ONE_SECOND, delegate="gpu"))
+    assert (record.outcome, record.placed) == (Outcome.FAILED, None)
 
 
 def test_cold_start_is_one_pipelined_inference_after_a_primer(
