@@ -61,7 +61,7 @@ def _run_tflite(path: Path, batches: Iterable[Feeds]) -> list[Outputs]:
         interpreter = Interpreter(str(path), num_threads=1)
     interpreter.allocate_tensors()
     sources, targets = interpreter.get_input_details(), interpreter.get_output_details()
-    outputs = []
+    outputs: list[Outputs] = []
     for feeds in batches:
         for source, values in zip(sources, feeds.values(), strict=True):
             interpreter.set_tensor(source["index"], _quantized(values, source))

@@ -95,6 +95,15 @@ class Embedding:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Shift:
+    """Sum with constants of the source's shape, such as the embedding of fixed positions."""
+
+    name: str
+    source: str
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Unary:
     """A function of one tensor; GELU is the exact one (erf), softmax goes over the last axis."""
 
@@ -161,7 +170,7 @@ class Concat:
 
 
 ImageLayer = Conv | Depthwise | MaxPool | GlobalMean
-ArithmeticLayer = Add | Dense | Embedding | Unary | LayerNorm | MatMul
+ArithmeticLayer = Add | Shift | Dense | Embedding | Unary | LayerNorm | MatMul
 Rearrangement = Reshape | Transpose | Take | Concat
 Layer = ImageLayer | ArithmeticLayer | Rearrangement
 
@@ -242,7 +251,7 @@ def _image_shape(layer: ImageLayer, source: Shape) -> Shape:
 
 def _arithmetic_shape(layer: ArithmeticLayer, first: Shape, shapes: dict[str, Shape]) -> Shape:
     match layer:
-        case Add() | Unary() | LayerNorm():
+        case Add() | Shift() | Unary() | LayerNorm():
             return first
         case Dense():
             return (*first[:-1], len(layer.bias))

@@ -31,6 +31,7 @@ from harness.models.convert.layers import (
     Network,
     Rearrangement,
     Reshape,
+    Shift,
     Take,
     Transpose,
     Unary,
@@ -83,8 +84,8 @@ def _image(layer: ImageLayer, images: Doubles) -> Doubles:
 
 def _arithmetic(layer: ArithmeticLayer, first: Doubles, values: dict[str, Doubles]) -> Doubles:
     match layer:
-        case Add():
-            return _activated(first + values[layer.right], layer)
+        case Add() | Shift():
+            return _sum(layer, first, values)
         case Dense():
             return first @ layer.weights.astype(np.float64) + layer.bias
         case Embedding():
@@ -92,13 +93,17 @@ def _arithmetic(layer: ArithmeticLayer, first: Doubles, values: dict[str, Double
         case Unary():
             return _unary(layer.kind, first)
         case LayerNorm():
-            centred = first - first.mean(axis=-1, keepdims=True)
-            variance: Doubles = (centred**2).mean(axis=-1, keepdims=True)
-            normal: Doubles = centred / np.sqrt(variance + layer.epsilon)
-            return normal * layer.scale + layer.shift
+            return _normal(layer, first)
         case MatMul():
             right = values[layer.right]
             return first @ (right.swapaxes(-1, -2) if layer.transposed else right)
+
+
+def _normal(layer: LayerNorm, values: Doubles) -> Doubles:
+    centred = values - values.mean(axis=-1, keepdims=True)
+    variance: Doubles = (centred**2).mean(axis=-1, keepdims=True)
+    normal: Doubles = centred / np.sqrt(variance + layer.epsilon)
+    return normal * layer.scale + layer.shift
 
 
 def _rearranged(layer: Rearrangement, first: Doubles, values: dict[str, Doubles]) -> Doubles:
@@ -112,6 +117,12 @@ def _rearranged(layer: Rearrangement, first: Doubles, values: dict[str, Doubles]
             return taken
         case Concat():
             return np.concatenate([values[name] for name in layer.sources], axis=layer.axis + 1)
+
+
+def _sum(layer: Add | Shift, left: Doubles, values: dict[str, Doubles]) -> Doubles:
+    if isinstance(layer, Shift):
+        return left + layer.values
+    return _activated(left + values[layer.right], layer)
 
 
 def _activated(sums: Doubles, layer: Conv | Depthwise | Add) -> Doubles:

@@ -24,6 +24,7 @@ from harness.models.convert.layers import (
     Floats,
     GlobalMean,
     Layer,
+    MaxPool,
     Network,
     Shape,
 )
@@ -54,12 +55,18 @@ class NetworkSpec:
 
 
 class SeededNetwork:
-    """Adds layer after layer; each method returns the name of the new tensor."""
+    """Adds layer after layer; each method returns the name of the new tensor.
 
-    def __init__(self, spec: NetworkSpec) -> None:
+    The normalisation of a large network is measured on images ``shrunk`` times smaller: a channel's
+    mean and deviation hardly depend on the resolution, the time does by the square.
+    """
+
+    def __init__(self, spec: NetworkSpec, shrunk: int = 1) -> None:
         self._spec = spec
         self._rng = np.random.Generator(np.random.PCG64(spec.seed))
-        images = random_images(spec.seed, _IMAGES, spec.input_shape, *spec.input_range)
+        height, width, channels = spec.input_shape
+        shape = (-(-height // shrunk), -(-width // shrunk), channels)
+        images = random_images(spec.seed, _IMAGES, shape, *spec.input_range)
         self._values: dict[str, Doubles] = {spec.input_name: images.astype(np.float64)}
         self._layers: list[Layer] = []
 
@@ -72,6 +79,7 @@ class SeededNetwork:
         kernel: int = 1,
         stride: int = 1,
         relu6: bool = False,
+        relu: bool = False,
         gamma: float = 1.0,
         beta: float = 0.0,
     ) -> str:
@@ -80,7 +88,7 @@ class SeededNetwork:
         weights = self._draw((kernel, kernel, inputs, outputs), fan_in=kernel * kernel * inputs)
         raw = Conv(name, source, weights, _zeros(outputs), stride)
         scale, shift = self._normalisation(raw, gamma, beta)
-        return self._append(Conv(name, source, weights * scale, shift, stride, relu6))
+        return self._append(Conv(name, source, weights * scale, shift, stride, relu6, relu))
 
     def depthwise(
         self,
@@ -99,9 +107,13 @@ class SeededNetwork:
         scale, shift = self._normalisation(raw, 1.0, beta)
         return self._append(Depthwise(name, source, weights * scale, shift, stride, relu6))
 
-    def add(self, name: str, left: str, right: str) -> str:
+    def max_pool(self, name: str, source: str, *, kernel: int, stride: int) -> str:
+        """The largest value of each window."""
+        return self._append(MaxPool(name, source, kernel, stride))
+
+    def add(self, name: str, left: str, right: str, *, relu: bool = False) -> str:
         """A residual connection."""
-        return self._append(Add(name, left, right))
+        return self._append(Add(name, left, right, relu))
 
     def global_mean(self, name: str, source: str) -> str:
         """Global average pooling."""

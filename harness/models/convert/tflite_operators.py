@@ -25,6 +25,7 @@ from harness.models.convert.layers import (
     Rearrangement,
     Reshape,
     Shape,
+    Shift,
     Take,
     Transpose,
     Unary,
@@ -80,6 +81,9 @@ def _arithmetic(writer: Writer, layer: ArithmeticLayer, output: Input) -> None:
             options = schema.AddOptionsT()
             options.fusedActivationFunction = _activation(layer)
             writer.operator(_Op.ADD, [layer.left, layer.right], output, options)
+        case Shift():
+            inputs = [layer.source, writer.constant(f"{layer.name}_values", layer.values)]
+            writer.operator(_Op.ADD, inputs, output, schema.AddOptionsT())
         case Dense():
             inputs = _weighted(writer, layer, layer.weights.T)
             options = schema.FullyConnectedOptionsT()

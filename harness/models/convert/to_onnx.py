@@ -29,6 +29,7 @@ from harness.models.convert.layers import (
     Rearrangement,
     Reshape,
     Shape,
+    Shift,
     Take,
     Transpose,
     Unary,
@@ -97,6 +98,9 @@ class _Writer:
         match layer:
             case Add():
                 self._add(layer)
+            case Shift():
+                values = self._constant(f"{layer.name}_values", layer.values)
+                self._node("Add", [layer.source, values], layer.name)
             case Dense():
                 self._dense(layer)
             case Embedding():
