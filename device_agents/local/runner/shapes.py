@@ -9,6 +9,8 @@ from device_agents.local.runner.refusal import Refused
 
 #: A fixed size, the name of a dynamic dimension, or None for a nameless one.
 Dimension = int | str | None
+#: Engines count elements of one dimension in 32 bits.
+_LARGEST_SIZE = 2**31 - 1
 
 
 class Declared(NamedTuple):
@@ -27,8 +29,8 @@ def resolve(
     batch; a name that got its size at one place has it everywhere. Refuses what stays open, what
     contradicts the model, and a batch the model has no room for.
     """
-    if batch < 1:
-        raise Refused("option-rejected", f"batch is at least 1, not {batch}")
+    if not 1 <= batch <= _LARGEST_SIZE:
+        raise Refused("option-rejected", f"batch is 1 to {_LARGEST_SIZE}, not {batch}")
     _check_names(inputs, shapes)
     named = _named_sizes(inputs, shapes, batch)
     concrete = [_concrete(item, shapes.get(item.name), named, batch) for item in inputs]
@@ -91,7 +93,7 @@ def _size(
 
 def _check_fits(item: Declared, wanted: tuple[int, ...], named: Mapping[str, int]) -> None:
     fits = len(wanted) == len(item.dimensions) and all(
-        size >= 1
+        1 <= size <= _LARGEST_SIZE
         and (
             dimension is None
             or size == (named[dimension] if isinstance(dimension, str) else dimension)

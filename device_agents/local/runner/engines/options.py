@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from device_agents.local.runner.refusal import Refused
 from harness.wire.messages import LoadModel, Scalar
 
+#: More than any device has; some engines start every thread they are told to.
+_MOST_THREADS = 1024
+
 
 class Options:
     """The options of one load, taken one by one."""
@@ -14,8 +17,8 @@ class Options:
     def __init__(self, request: LoadModel) -> None:
         self._engine, self._left = request.engine, dict(request.options)
         self._known: list[str] = []
-        if request.threads < 1:
-            raise Refused("option-rejected", f"threads is at least 1, not {request.threads}")
+        if not 1 <= request.threads <= _MOST_THREADS:
+            raise Refused("option-rejected", f"threads is 1 to {_MOST_THREADS}")
 
     def boolean(self, name: str, *, default: bool) -> bool:
         """A switch."""

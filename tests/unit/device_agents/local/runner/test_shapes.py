@@ -43,7 +43,9 @@ def test_fixed_shapes_stay():
         ([Declared("a", (1, 4))], {}, 2, "batch 2 does not fit: the model has a fixed batch (a"),
         ([Declared("a", ())], {}, 2, "fixed batch"),
         ([Declared("a", (None, 4))], {"a": (3, 4)}, 2, "batch 2"),
-        ([Declared("a", (None, 4))], {}, 0, "at least 1"),
+        ([Declared("a", (None, 4))], {}, 0, "batch is 1 to"),
+        ([Declared("a", (None, 4))], {}, 2**31, "batch is 1 to"),
+        ([Declared("a", (None,))], {"a": (2**31,)}, 1, "does not fit"),
     ],
 )
 def test_refused(inputs, shapes, batch, words):
