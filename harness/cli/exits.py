@@ -1,7 +1,7 @@
 """Exit codes: the only place where an error becomes a line on the terminal and a number.
 
-0 good; 1 an exceeded limit; 2 the user's mistake; 3 no device matched; 4 measurements incomplete;
-130 interrupted.
+0 good; 1 an exceeded limit or a confirmed slowdown; 2 the user's mistake; 3 no device matched;
+4 measurements incomplete; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import click
 from harness.errors import HarnessError
 
 EXIT_LIMIT_EXCEEDED = 1
+EXIT_WORSE = 1
 EXIT_USAGE = 2
 EXIT_INCOMPLETE = 4
 EXIT_INTERRUPTED = 130

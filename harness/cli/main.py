@@ -16,6 +16,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("bench", "Measure a model file now: one line in, one table out."),
     "run": ("run", "Run a scenario file."),
     "plan": ("plan", "Show what a scenario would measure, and how long it takes."),
+    "compare": ("compare", "Say what is slower, faster or equivalent, and how sure that is."),
     "report": ("report", "Render stored runs as HTML, Markdown or CSV."),
     "runs": ("runs", "List, show, export and delete stored runs."),
     "devices": ("devices", "List the devices at hand."),

@@ -50,6 +50,20 @@ class CellComparison:
     findings: tuple[Finding, ...] = ()
 
     @property
+    def word(self) -> str:
+        """The verdict in the metric's own terms: ``slower``, ``smaller``, ``equivalent``."""
+        verdict = self.comparison.verdict
+        worse, better = ("larger", "smaller") if "_bytes" in self.metric else ("slower", "faster")
+        return {Verdict.WORSE: worse, Verdict.BETTER: better}.get(verdict, verdict.value)
+
+    @property
+    def n(self) -> tuple[int, int]:
+        """Valid trials that measured the metric: reference, candidate."""
+        return len(values_of(self.reference, self.metric)), len(
+            values_of(self.candidate, self.metric)
+        )
+
+    @property
     def doubts(self) -> tuple[str, ...]:
         """IDs of findings on the trials of either side that are more than a note."""
         records = (*self.reference.records, *self.candidate.records)
@@ -89,7 +103,7 @@ class Question:
 
     Without ``metrics``, each cell is asked for the metric its load is about. ``margin`` replaces
     every metric's own. ``reference`` picks the reference's level of the factor within one run; the
-    first in plan order otherwise.
+    first in natural order otherwise.
     """
 
     factors: tuple[str, ...]
@@ -186,13 +200,13 @@ def _row(
 def _comparison(reference: Side, candidate: Side, metric: str, question: Question) -> Comparison:
     declared = margin_of(metric)
     margin = declared.relative if question.margin is None else question.margin
-    theirs, ours = _values(reference, metric), _values(candidate, metric)
+    theirs, ours = values_of(reference, metric), values_of(candidate, metric)
     if theirs and ours:
         differing = differences(reference, candidate, question.factors)
         if differing:
             reason = "differ in " + "; ".join(map(str, differing))
             return Comparison(Verdict.INCOMPARABLE, margin, reason)
-    inferences = min(sum(_values(side, "inferences")) for side in (reference, candidate))
+    inferences = min(sum(values_of(side, "inferences")) for side in (reference, candidate))
     if inferences < declared.min_inferences:
         reason = f"{inferences:.0f} inferences on a side, {declared.min_inferences} needed"
         return Comparison(Verdict.INCONCLUSIVE, margin, reason)
@@ -200,12 +214,13 @@ def _comparison(reference: Side, candidate: Side, metric: str, question: Questio
     return compare(theirs, ours, margin=margin, better=better)
 
 
-def _values(side: Side, metric: str) -> list[float]:
+def values_of(side: Side, metric: str) -> list[float]:
+    """The metric of every valid trial that measured it."""
     return [record.metrics[metric] for record in side.records if metric in record.metrics]
 
 
 def _measured(reference: Side, candidate: Side, metric: str) -> bool:
-    return bool(_values(reference, metric) or _values(candidate, metric))
+    return bool(values_of(reference, metric) or values_of(candidate, metric))
 
 
 def _is_doubt(item: Finding) -> bool:

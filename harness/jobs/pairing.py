@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -36,7 +37,8 @@ def pair_within(
 ) -> tuple[list[Pair], list[Side]]:
     """In each group of cells that differ in nothing but the factors: all others with the reference.
 
-    The reference is the group's cell with that level of the factors, its first one without a level.
+    The reference is the group's cell with that level of the factors; without a level, the first in
+    natural order (fp32 before int8, 1 thread before 4), whatever order the plan was shuffled into.
     The second list holds the cells that have nothing to be compared with.
     """
     pairs: list[Pair] = []
@@ -80,8 +82,15 @@ def _grouped(sides: Iterable[Side], factors: Sequence[str]) -> dict[tuple[str, .
 
 def _reference(group: Sequence[Side], factors: Sequence[str], wanted: str | None) -> Side | None:
     if wanted is None:
-        return group[0]
+        return min(group, key=lambda side: _natural(level(side.cell, factors)))
     return next((side for side in group if level(side.cell, factors) == wanted), None)
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Sorts numbers inside text by their size."""
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)
+    ]
 
 
 def _one_to_one(

@@ -191,7 +191,7 @@ def _why_inconclusive(ratio: Estimate, margin: float) -> str:
         return (
             f"there is a difference, but not clearly beyond the margin of {format_percent(margin)}"
         )
-    return f"the interval holds no change as well as more than {format_percent(margin)}"
+    return f"the interval allows no change as well as more than {format_percent(margin)}"
 
 
 def _benjamini_hochberg(p_values: Sequence[float], rate: float) -> float:
