@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test lint bench schema wheel clean
+.PHONY: setup run test lint bench android android-test schema wheel clean
 
 setup: $(STAMP)  ## the environment with every extra
 
@@ -26,6 +26,12 @@ lint: $(STAMP)
 
 bench: $(STAMP)  ## the figures the project claims about itself; takes a while, wants a quiet machine
 	$(BIN)/python -m tests.benchmarks
+
+android: $(STAMP)  ## the Android runner: signed APKs and the jar for app_process, in build/android
+	$(BIN)/python -m android_app.build apk
+
+android-test: $(STAMP)  ## the Android runner's core on this machine's JVM: its own tests
+	$(BIN)/python -m android_app.build test
 
 schema: $(STAMP)  ## write scenarios/schema.json anew
 	$(BIN)/benchfarm schema > scenarios/schema.json

@@ -4,6 +4,7 @@ import android.os.Build;
 import android.os.Process;
 import java.io.File;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.benchfarm.runner.BuildInfo;
@@ -33,6 +34,9 @@ final class Start {
     void serve(String way, Platform platform) throws IOException {
         if (!spool.isDirectory() && !spool.mkdirs()) {
             throw new IOException("cannot make the spool folder " + spool);
+        }
+        for (File left : spool.listFiles()) {
+            Files.delete(left.toPath()); // of a process that was killed
         }
         LocalTransport transport = new LocalTransport(socket);
         Spool messages = new Spool(spool, Spool.DISK_LIMIT_BYTES);

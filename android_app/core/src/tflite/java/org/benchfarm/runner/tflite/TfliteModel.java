@@ -37,6 +37,7 @@ final class TfliteModel implements ReadModel, Model {
     private Tensor[] outputs;
     private Object[] sources;
     private ByteBuffer[] copies;
+    private int operations;
     private long callNs;
 
     TfliteModel(
@@ -54,7 +55,7 @@ final class TfliteModel implements ReadModel, Model {
 
     @Override
     public Model prepare() throws Exception {
-        TfliteFile.operations(bytes); // refuses other files before the library sees them
+        operations = TfliteFile.operations(bytes); // refuses other files before the library does
         interpreter = open();
         resize();
         interpreter.allocateTensors();
@@ -109,10 +110,13 @@ final class TfliteModel implements ReadModel, Model {
         return new Tensor(given.name(), dtype, given.shape(), scale, zeroPoint);
     }
 
-    /** A delegate that took nothing would be a silent run on the CPU. */
+    /**
+     * A delegate that took nothing would be a silent run on the CPU. A partition counts as one node
+     * in the plan, so a graph of one operation cannot tell.
+     */
     private void requireDelegation() throws Refused {
         boolean wanted = !request.delegate.equals("cpu");
-        if (wanted && ExecutionPlan.length(interpreter) >= TfliteFile.operations(bytes)) {
+        if (wanted && operations > 1 && ExecutionPlan.length(interpreter) == operations) {
             throw new Refused(
                     "delegate-rejected", request.delegate + " took no operation of this model");
         }
@@ -133,16 +137,21 @@ final class TfliteModel implements ReadModel, Model {
         return facts;
     }
 
-    /** Operations of the file, and nodes executed once each delegated partition counts as one. */
+    /**
+     * Operations of the file and nodes of the plan. Only a plan of one node says for certain how
+     * many operations were delegated; otherwise the library's log does, which the host reads.
+     */
     @Override
     public Map<String, Object> placement() {
         Map<String, Object> found = new LinkedHashMap<>();
-        try {
-            found.put("ops", (long) TfliteFile.operations(bytes));
-        } catch (Refused impossible) {
-            throw new IllegalStateException(impossible); // prepare() has read it
+        long planned = ExecutionPlan.length(interpreter);
+        found.put("graph_ops", (long) operations);
+        found.put("planned_nodes", planned);
+        if (planned == 1 && operations > 1) {
+            found.put("ops", (long) operations);
+            found.put("delegated_ops", (long) operations);
+            found.put("delegate_nodes", planned);
         }
-        found.put("executed_nodes", (long) ExecutionPlan.length(interpreter));
         return found;
     }
 
