@@ -114,13 +114,13 @@ def _trend(logs: FloatArray) -> _Trend:
     lengths = np.array([len(stretch) for stretch in stretches])
     places = np.cumsum(lengths) - lengths / 2.0
     flat = np.full(count, float(np.median(medians)))
-    best, best_fit = Classified(Shape.FLAT), flat
-    least = _criterion(medians - medians.mean(), 1) - TREND_EVIDENCE
-    for named, fit, parameters in _candidates(medians):
-        criterion = _criterion(medians - fit, parameters)
-        if abs(named.change) > MARGIN and criterion < least:
-            best, best_fit, least = named, fit, criterion
-    return _Trend(best, places, best_fit)
+    named, fit, parameters = min(
+        _candidates(medians), key=lambda one: _criterion(medians - one[1], one[2])
+    )
+    gain = _criterion(medians - medians.mean(), 1) - _criterion(medians - fit, parameters)
+    if gain < TREND_EVIDENCE or abs(named.change) <= MARGIN:
+        return _Trend(Classified(Shape.FLAT), places, flat)
+    return _Trend(named, places, fit)
 
 
 def _candidates(medians: FloatArray) -> Iterator[tuple[Classified, FloatArray, int]]:

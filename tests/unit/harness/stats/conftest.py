@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -57,3 +60,10 @@ def noise() -> Noise:
         return latency.astype(np.int64)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def series() -> SimpleNamespace:
+    """The made-up series with known truth that the figures are made with."""
+    place = Path(__file__).resolve().parents[3] / "benchmarks" / "_series.py"
+    return SimpleNamespace(**runpy.run_path(str(place)))
