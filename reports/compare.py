@@ -55,7 +55,7 @@ def advantage(subject: CellView, baseline: CellView) -> Comparison | None:
 
 
 def groups(cells: Iterable[CellView]) -> list[list[CellView]]:
-    """Timed cells that answer the same question, best first; those without a number are left out."""
+    """Timed cells with a number, by the question they answer, best first."""
     gathered: dict[tuple[str, ...], list[CellView]] = {}
     for cell in cells:
         if cell.purpose == "timing" and cell.primary in cell.estimates:

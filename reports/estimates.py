@@ -2,6 +2,7 @@
 
 Durations, sizes and rates: geometric mean over trials with a t interval on the logarithms.
 Percentages and counts, which may be zero and are not ratios: arithmetic mean without an interval.
+The model's size is the same in every trial and gets no interval either.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from reports.quantities import is_count
 
 def estimate(metric: str, values: Sequence[float]) -> Estimate:
     """One estimate over the trials' ``values`` (at least one)."""
-    if is_count(metric) or metric.endswith("_percent") or min(values) <= 0:
+    plain = is_count(metric) or metric.endswith("_percent") or metric == "size_bytes"
+    if plain or min(values) <= 0:
         return Estimate(sum(values) / len(values), None, None, len(values))
     return geometric_mean_interval(values)
 

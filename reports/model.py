@@ -42,7 +42,7 @@ class TrialSeries:
 
     latency: Curve
     shown_of: int
-    channels: dict[str, Curve] = field(default_factory=dict)
+    curves: dict[str, Curve] = field(default_factory=dict)  #: by channel name
     unavailable: dict[str, str] = field(default_factory=dict)  #: channel name to reason
 
 
@@ -150,17 +150,13 @@ class CellView:
         return self.facets["model"]
 
     @property
-    def values(self) -> tuple[float, ...]:
-        """The primary metric of every OK trial that has it."""
-        return self.metric_values(self.primary)
+    def good_trials(self) -> tuple[TrialRow, ...]:
+        """The OK trials, in the order of repeats."""
+        return tuple(row for row in self.trials if row.outcome is Outcome.OK)
 
     def metric_values(self, metric: str) -> tuple[float, ...]:
         """``metric`` of every OK trial that has it, in the order of repeats."""
-        return tuple(
-            row.metrics[metric]
-            for row in self.trials
-            if row.outcome is Outcome.OK and metric in row.metrics
-        )
+        return tuple(row.metrics[metric] for row in self.good_trials if metric in row.metrics)
 
 
 @dataclass(frozen=True, slots=True)

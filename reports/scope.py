@@ -37,7 +37,7 @@ def concerns(finding_id: str, metric: str, seen: Iterable[str]) -> bool:
 
     A finding about percentiles that names the ones it means (``p99``) concerns only those.
     """
-    if concerns_model(finding_id):
+    if concerns_model(finding_id) or metric == "size_bytes":
         return False
     prefixes = _SCOPES.get(finding_id)
     if prefixes is None:

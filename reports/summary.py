@@ -128,7 +128,8 @@ def _context(cell: CellView, model: ReportModel) -> str:
 
 
 def _name(cell: CellView, differing: frozenset[str]) -> str:
-    return labels.cell_text(cell.facets, frozenset(labels.FACETS) - differing - {"model"})
+    setting = labels.cell_text(cell.facets, frozenset(labels.FACETS) - differing | {"model"})
+    return f"{cell.label} with {setting}" if setting else cell.label
 
 
 def _single_results(model: ReportModel) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from harness.findings import Severity
 from harness.record import METRICS
@@ -71,7 +71,16 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     constant: str = ""
-    common: tuple[FindingView, ...] = field(default=())  #: notes on every row, said once
+    common: tuple[FindingView, ...] = ()  #: notes on every row, said once
+
+    @property
+    def marked(self) -> bool:
+        """Whether any entry carries a mark."""
+        return any(entry.marks for row in self.rows for entry in row.entries)
+
+    def pairs(self, row: Row) -> list[tuple[Column, Entry]]:
+        """Each column with the row's entry."""
+        return list(zip(self.columns, row.entries, strict=True))
 
 
 def cell_tables(model: ReportModel) -> tuple[Table, ...]:
@@ -103,7 +112,8 @@ def _table(
         Row(cell, tuple(_entry(cell, column, model, common) for column in columns))
         for cell in cells
     )
-    constant = labels.cell_text(cells[0].facets, differing) if cells else ""
+    unsaid = differing | {"run"}
+    constant = labels.cell_text(cells[0].facets, unsaid) if cells else ""
     return Table(name, columns, rows, constant, common)
 
 

@@ -1,0 +1,137 @@
+"""One self-contained HTML page: no request leaves it, no foreign text becomes markup.
+
+Escaping is automatic in the templates. Behind it stands a content security policy that allows
+exactly the two scripts written here, by their digests, and no connection anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.record import METRICS
+from reports import figures, labels, quantities
+from reports.compare import Certainty, winners
+from reports.model import CellView, ReportModel, TrialRow
+from reports.payload import series_json
+from reports.summary import device_text, summarise
+from reports.tables import cell_tables, detail_metrics, number
+from reports.text import clean, one_line
+
+#: Columns of a cell's table of trials; those without a value are left out.
+_TRIAL_METRICS = (
+    "latency_p50_ns",
+    "latency_p90_ns",
+    "latency_p99_ns",
+    "latency_max_ns",
+    "throughput_per_s",
+    "cold_start_ns",
+    "inferences",
+    "first_ns",
+    "rss_steady_bytes",
+    "pss_steady_bytes",
+    "rss_peak_bytes",
+)
+#: Rows and charts shown before the rest folds away.
+SHOWN_ROWS = 24
+SHOWN_CHARTS = 4
+
+
+def render_html(model: ReportModel) -> str:
+    """The whole page; the same model gives the same bytes."""
+    scripts = [_static("vendor/uplot/uPlot.iife.min.js"), _static("report.js")]
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            model=model,
+            title=" and ".join(dict.fromkeys(run.scenario for run in model.runs)) or "empty report",
+            summary=summarise(model),
+            tables=cell_tables(model),
+            dot_charts=figures.dot_charts(model),
+            ecdf_charts=figures.ecdf_charts(model),
+            startup_charts=figures.startup_charts(model),
+            best=_best(model),
+            series=Markup(series_json(model)),  # noqa: S704 - escaped for script elements there
+            scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own files
+            style=Markup(_static("vendor/uplot/uPlot.min.css") + _static("report.css")),  # noqa: S704
+            policy=_policy(scripts),
+            shown_rows=SHOWN_ROWS,
+            shown_charts=SHOWN_CHARTS,
+        )
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reports", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["svg"] = Markup  # drawings escape their own text
+    environment.filters["clean"] = lambda value: clean(str(value))
+    environment.filters["line"] = lambda value: one_line(str(value))
+    environment.filters["utc"] = utc_text
+    environment.globals.update(
+        {
+            "cell_text": labels.cell_text,
+            "heading": quantities.heading,
+            "not_measured": quantities.NOT_MEASURED,
+            "device_text": device_text,
+            "detail_metrics": detail_metrics,
+            "number": number,
+            "trial_columns": _trial_columns,
+            "trial_value": _trial_value,
+            "frozenset": frozenset,
+        }
+    )
+    return environment
+
+
+def utc_text(stamp: str | None) -> str:
+    """``2026-11-20 21:12:33 UTC`` from a stored time."""
+    if not stamp:
+        return "unknown"
+    return one_line(stamp).replace("T", " ").split(".")[0].split("+")[0].removesuffix("Z") + " UTC"
+
+
+def _trial_columns(cell: CellView) -> list[str]:
+    return [
+        metric for metric in _TRIAL_METRICS if any(metric in row.metrics for row in cell.trials)
+    ]
+
+
+def _trial_value(row: TrialRow, metric: str) -> str:
+    if metric not in row.metrics:
+        return quantities.NOT_MEASURED
+    return quantities.value_text(metric, row.metrics[metric])
+
+
+def _best(model: ReportModel) -> frozenset[tuple[str, str]]:
+    """(anchor, metric) of the values whose lead over the next is clear."""
+    return frozenset(
+        (found.better.anchor, found.metric)
+        for found in winners(model.cells)
+        if found.certainty is Certainty.CLEAR and found.metric in METRICS
+    )
+
+
+def _static(name: str) -> str:
+    return (resources.files("reports") / "static" / name).read_text(encoding="utf-8").strip()
+
+
+def _policy(scripts: list[str]) -> str:
+    digests = [
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts
+    ]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'"
+    )

@@ -1,0 +1,114 @@
+"""The result of a run as a small table for the terminal; whoever has one prints it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.findings import Severity
+from harness.record import METRICS
+from reports import labels
+from reports.model import CellView, ReportModel
+from reports.quantities import NOT_MEASURED, heading, interval_text, scale, value_text
+from reports.summary import summarise, varying
+from reports.text import one_line
+
+#: What fits beside each other in a terminal; the report has the rest. Throughput only says more
+#: than latency where it is what the load is about.
+_METRICS = (
+    "latency_p50_ns",
+    "latency_p90_ns",
+    "throughput_per_s",
+    "cold_start_ns",
+    "rss_steady_bytes",
+    "pss_steady_bytes",
+    "rss_peak_bytes",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """Plain cells of text; ``notes`` are lines that belong below the table."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+
+
+def terminal_table(model: ReportModel) -> TextTable:
+    """One row a cell: its name, how many trials it rests on, its main numbers, its doubts."""
+    named = varying(model.cells) | {"model", "engine"}
+    facets = [name for name in labels.FACETS if name in named]
+    metrics = [name for name in _METRICS if any(_shows(cell, name) for cell in model.cells)]
+    headers = (
+        *(labels.FACETS[name] for name in facets),
+        "Trials",
+        *(heading(metric) for metric in metrics),
+        "Doubts",
+    )
+    rows = tuple(
+        (
+            *(_facet(cell, name) for name in facets),
+            cell.counts.text,
+            *(_number(cell, metric) for metric in metrics),
+            " ".join(item.id for item in cell.findings if item.severity is not Severity.NOTE),
+        )
+        for cell in model.cells
+    )
+    return TextTable(headers, rows, _notes(model, named))
+
+
+def json_rows(model: ReportModel) -> list[dict[str, object]]:
+    """One object a cell for programs; durations in ms and sizes in MiB, as the names say."""
+    return [_json_row(cell) for cell in model.cells]
+
+
+def _json_row(cell: CellView) -> dict[str, object]:
+    row: dict[str, object] = {name: one_line(text) for name, text in cell.facets.items()}
+    row["purpose"] = cell.purpose
+    row["trials"] = cell.counts.ok
+    for metric, estimate in cell.estimates.items():
+        if metric not in METRICS:
+            continue
+        shown = scale(metric)
+        name = _shown_name(metric)
+        row[name] = estimate.value / shown.divisor
+        if estimate.low is not None and estimate.high is not None:
+            row[f"{name}_interval"] = [estimate.low / shown.divisor, estimate.high / shown.divisor]
+    row["findings"] = [item.id for item in cell.findings]
+    return row
+
+
+def _shown_name(metric: str) -> str:
+    for stored, shown in (("_ns", "_ms"), ("_bytes", "_mib")):
+        if metric.endswith(stored):
+            return metric.removesuffix(stored) + shown
+    return metric
+
+
+def _shows(cell: CellView, metric: str) -> bool:
+    wanted = metric != "throughput_per_s" or cell.primary == metric
+    return wanted and metric in cell.estimates
+
+
+def _facet(cell: CellView, name: str) -> str:
+    text = one_line(cell.facets[name])
+    return f"{text} (SIMULATED)" if name == "model" and cell.simulated else text
+
+
+def _number(cell: CellView, metric: str) -> str:
+    estimate = cell.estimates.get(metric)
+    if estimate is None:
+        return NOT_MEASURED
+    return f"{value_text(metric, estimate.value)} {interval_text(metric, estimate)}".rstrip()
+
+
+def _notes(model: ReportModel, named: frozenset[str]) -> tuple[str, ...]:
+    summary = summarise(model)
+    same = labels.cell_text(model.cells[0].facets, named | {"run"}) if model.cells else ""
+    notes = [
+        summary.simulated,
+        f"All rows: {same}." if same else "",
+        *summary.results,
+        summary.certainty,
+    ]
+    return tuple(one_line(note) for note in notes if note)
