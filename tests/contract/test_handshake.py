@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 import pytest
 
+from harness.clock import CancelToken
 from harness.wire import messages as m
 from harness.wire.codec import encode
 
@@ -123,15 +124,11 @@ def test_bye_ends_the_process(bench, deadline):
     runner, wire = bench.greeted()
     wire.say(m.Bye())
     assert wire.hear() is None
-    from harness.clock import CancelToken
-
     ended = runner.wait(deadline(10), CancelToken())
     assert (ended.returncode, ended.signal_name) == (0, None)
 
 
 def test_bye_waits_for_acknowledgement(bench, deadline):
-    from harness.clock import CancelToken
-
     runner, wire = bench.loaded()
     wire.say(m.Bye(), m.Ping(1))
     wire.hear_a(m.Pong)  # still there: loaded was not acknowledged
@@ -141,8 +138,6 @@ def test_bye_waits_for_acknowledgement(bench, deadline):
 
 
 def test_the_end_of_an_inherited_link_ends_the_runner(bench, deadline):
-    from harness.clock import CancelToken
-
     if bench.kind.reattaches:
         pytest.skip("a listening runner waits for its host to come back")
     runner, wire = bench.loaded()
@@ -152,7 +147,6 @@ def test_the_end_of_an_inherited_link_ends_the_runner(bench, deadline):
 
 def test_nothing_secret_in_the_arguments(bench):
     runner, _ = bench.greeted()
-    arguments = (bench.folder / "/proc" / str(runner.pid) / "cmdline").read_bytes()
+    arguments = Path(f"/proc/{runner.pid}/cmdline").read_bytes()
     assert b"runner" in arguments
     assert runner.token.encode() not in arguments
-    assert os.getpid() != runner.pid

@@ -187,9 +187,7 @@ def test_a_work_folder_that_cannot_be(tmp_path):
         launch(tmp_path, tmp_path / "work", "tflite")
 
 
-def test_what_engines_print_stays_out_of_the_wire(bench):
-    runner, wire = bench.greeted()
-    wire.say(bench.load_message())
-    wire.hear_a(m.Loaded)
-    if bench.kind.engine == "tflite":
-        assert "XNNPACK" in runner.log_text()
+@pytest.mark.parametrize("engine_bench", ["tflite"], indirect=True)
+def test_what_engines_print_stays_out_of_the_wire(engine_bench):
+    runner, _ = engine_bench.loaded()
+    assert "XNNPACK" in runner.log_text()
