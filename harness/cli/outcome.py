@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,26 +16,30 @@ from harness.scenario_file import loads
 from harness.store.run_reader import RunReader
 from harness.store.store import ResultsStore
 
+if TYPE_CHECKING:
+    from reports.model import ReportModel
 
-def conclude(results: Path, ended: Ended) -> int:
-    """Write the reports of a run beside its data, print its table, return the exit code."""
-    from harness.cli.tables import print_table
-    from reports.render import write_reports
-    from reports.terminal import run_table
+
+def conclude(results: Path, ended: Ended, output: str = "table") -> int:
+    """Write the reports of a run beside its data, print it, return the exit code.
+
+    ``output`` is ``table``, or ``md``, ``csv``, ``json`` to print the result in that form alone.
+    """
+    from reports.render import write_model
+    from reports.view import build_report
 
     run = ResultsStore(results).resolve(ended.run_id)
-    written = write_reports([run], ["html", "md", "csv"], run.folder / "report")
-    print_table(run_table([run]))
-    click.echo(f"Run {run.run_id}")
-    click.echo(f"Report: {written[0]}")
+    model = build_report([run])
+    written = write_model(model, ["html", "md", "csv"], run.folder / "report")
+    _print(model, output)
+    click.echo(f"Run {run.run_id}", err=output != "table")
+    click.echo(f"Report: {written[0]}", err=output != "table")
     exceeded, unchecked = check_limits(run)
-    for line in exceeded:
-        click.echo(f"limit exceeded: {line}", err=True)
-    for line in unchecked:
+    for line in [*(f"limit exceeded: {line}" for line in exceeded), *unchecked]:
         click.echo(line, err=True)
     if ended.interrupted:
         click.echo(
-            f"interrupted; what was measured is kept. Go on with: "
+            "interrupted; what was measured is kept. Go on with: "
             f"benchfarm run --resume {run.run_id} --results {results}",
             err=True,
         )
@@ -41,6 +47,23 @@ def conclude(results: Path, ended: Ended) -> int:
     if exceeded:
         return EXIT_LIMIT_EXCEEDED
     return EXIT_INCOMPLETE if unchecked or incomplete(run) else 0
+
+
+def _print(model: ReportModel, output: str) -> None:
+    from harness.cli.tables import print_table
+    from reports.csv import cells_csv
+    from reports.markdown import render_markdown
+    from reports.terminal import json_rows, terminal_table
+
+    match output:
+        case "md":
+            click.echo(render_markdown(model), nl=False)
+        case "csv":
+            click.echo(cells_csv(model), nl=False)
+        case "json":
+            click.echo(json.dumps(json_rows(model), indent=2, ensure_ascii=False))
+        case _:
+            print_table(terminal_table(model))
 
 
 def incomplete(run: RunReader) -> bool:

@@ -8,8 +8,6 @@ import click
 
 from harness.cli.options import results_option
 
-FORMATS = ("html", "md", "csv")
-
 
 @click.command(short_help="Render stored runs.")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
@@ -21,12 +19,10 @@ FORMATS = ("html", "md", "csv")
 def report(runs: tuple[str, ...], formats: str, out: Path | None, results: Path) -> int:
     """Render stored runs; RUN is an id, a unique prefix, a label or `latest`."""
     from harness.store.store import ResultsStore
-    from reports.render import write_reports
+    from reports.render import check_formats, write_reports
 
     wanted = [word.strip() for word in formats.split(",") if word.strip()]
-    for word in wanted:
-        if word not in FORMATS:
-            raise click.UsageError(f"no format {word!r}; there are {', '.join(FORMATS)}")
+    check_formats(wanted)
     store = ResultsStore(results)
     readers = [store.resolve(selector) for selector in runs]
     for path in write_reports(readers, wanted, out or readers[0].folder / "report"):

@@ -52,7 +52,8 @@ def show_run(run: str, results: Path, as_json: bool) -> int:
     from harness.cli.tables import print_table
     from harness.store.codec import to_json
     from harness.store.store import ResultsStore
-    from reports.terminal import run_table
+    from reports.terminal import terminal_table
+    from reports.view import build_report
 
     reader = ResultsStore(results).resolve(run)
     if as_json:
@@ -60,7 +61,7 @@ def show_run(run: str, results: Path, as_json: bool) -> int:
         click.echo(json.dumps(records, indent=2, ensure_ascii=False))
     else:
         click.echo(f"Run {reader.run_id} in {reader.folder}")
-        print_table(run_table([reader]))
+        print_table(terminal_table(build_report([reader])))
     return 0
 
 

@@ -40,15 +40,21 @@ def test_a_missing_model(benchfarm, tmp_path: Path) -> None:
     assert "nowhere.tflite" in one_line(benchfarm("bench", tmp_path / "nowhere.tflite"), 2)
 
 
-def test_a_truncated_model_fails_its_trials_in_the_engines_words(
-    benchfarm, shared_models: Path, tmp_path: Path
-) -> None:
+def test_a_truncated_model(benchfarm, shared_models: Path, tmp_path: Path) -> None:
     whole = (shared_models / "kws_ref_model.tflite").read_bytes()
     (tmp_path / "cut.tflite").write_bytes(whole[: len(whole) // 2])
-    done = benchfarm("bench", tmp_path / "cut.tflite", "-r", 1)
+    assert "cut off or damaged" in one_line(benchfarm("bench", tmp_path / "cut.tflite"), 2)
+
+
+def test_what_only_the_engine_can_refuse_fails_its_trials_in_clear_words(
+    benchfarm, shared_models: Path
+) -> None:
+    done = benchfarm("bench", shared_models / "mnist.onnx", "-r", 1, "-b", "1,8", "--seconds", 0.1)
     assert done.returncode == 4, done.stderr
     assert "Traceback" not in done.stderr
-    assert "FAILED" in done.stderr
+    assert "FAILED (REJECTED)" in done.stderr
+    assert "batch" in done.stderr
+    assert "1 OK" in done.stdout  # the other cell was measured
 
 
 def test_a_model_for_the_other_engine_is_skipped_with_the_reason(
