@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
-from harness.device import Agent
+from harness.device import Agent, Device
 from harness.errors import UserError
 
 
@@ -33,3 +34,10 @@ def agent_for(device_id: str) -> Agent:
             f"{device_id}: unknown platform {platform!r}; there is {', '.join(_AGENTS)}"
         )
     return _AGENTS[platform]()
+
+
+def workbench(folder: Path) -> Device:
+    """The local device in a folder of its own, for inference that nobody times; needs no lease."""
+    from device_agents.local.agent import LocalAgent
+
+    return LocalAgent(home=folder).open("local")

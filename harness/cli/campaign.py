@@ -13,6 +13,7 @@ import click
 
 from harness.cli import lab
 from harness.cli.console import RunView, run_view
+from harness.cli.inference import LocalInfer
 from harness.cli.models_source import ModelSource
 from harness.cli.provenance import harness_facts
 from harness.clock import CancelToken, SystemClock
@@ -60,7 +61,7 @@ def model_source(scenario: Scenario, *, build: bool) -> ModelSource:
     own = [scenario.catalogue] if scenario.catalogue else []
     return ModelSource(
         Catalogue.load(own),
-        ModelCache(),
+        ModelCache(infer=LocalInfer()),
         build=build,
         note=lambda text: click.echo(text, err=True),
     )

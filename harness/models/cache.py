@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import CatalogueError
 from harness.models import sniff
 from harness.models.catalogue import Catalogue
-from harness.models.family import Family, recipe, recipe_key
+from harness.models.claims import Claim, check_file
+from harness.models.family import Family, VariantSpec, recipe, recipe_key
 from harness.models.files import CacheFiles, copy_hashed, digest_of
+from harness.models.inspection import Inspection
+from harness.models.methods import NETWORK_METHODS
 from harness.models.subprocess_build import run_build
 from harness.variant import LocalVariant, ModelFormat, Variant
 
+if TYPE_CHECKING:
+    from harness.models.inference import Infer
+
 UNBUILT = "unbuilt"  #: digest of a variant whose file has not been made yet
 
-_MANIFEST_VERSION = 1
-_ORIGIN_KEYS = ("source_digest", "calibration", "tools", "reproducible")
+MANIFEST_VERSION = 2
+_ORIGIN_KEYS = ("parameters", "source_digest", "calibration", "tools", "reproducible")
 
 
 def _silent(message: str) -> None:
@@ -28,16 +35,18 @@ def _silent(message: str) -> None:
 class ModelCache:
     """The cache at ``root``; default is ``BENCHFARM_CACHE``, else ``~/.cache/benchfarm/models``.
 
-    All methods are safe to call from several threads and processes at once.
+    ``infer`` runs a model in a process of its own; without it, variants that have to be proven
+    cannot be built. All methods are safe to call from several threads and processes at once.
     """
 
-    def __init__(self, root: Path | None = None) -> None:
-        self._files = CacheFiles((root or _default_root()).absolute())
+    def __init__(self, root: Path | None = None, infer: Infer | None = None) -> None:
+        self.files = CacheFiles((root or _default_root()).absolute())
+        self._infer = infer
 
     @property
     def root(self) -> Path:
         """The cache's folder."""
-        return self._files.root
+        return self.files.root
 
     def describe(
         self, catalogue: Catalogue, family: str, variant: str, fmt: ModelFormat
@@ -47,7 +56,7 @@ class ModelCache:
         Raises :class:`CatalogueError` for an unknown family, variant or format.
         """
         known = catalogue.check(family, variant, fmt)
-        manifest = self._files.manifest_of_recipe(recipe_key(recipe(known, variant, fmt)))
+        manifest = self.files.manifest_of_recipe(recipe_key(recipe(known, variant, fmt)))
         return _variant(known, variant, fmt, manifest or {})
 
     def materialise(
@@ -73,7 +82,7 @@ class ModelCache:
             self.materialise(catalogue, family, source_name, fmt, progress) if source_name else None
         )
         progress(f"building {family}/{variant} ({fmt})")
-        with self._files.workspace(recipe_key(made)) as workspace:
+        with self.files.workspace(recipe_key(made)) as workspace:
             found = self._built(known, variant, fmt, made)  # by whoever had the workspace before us
             if found is not None:
                 return found
@@ -86,18 +95,18 @@ class ModelCache:
         """
         _check_is_file(path)
         fmt = sniff.format_of(path)
-        with self._files.workspace("import") as workspace:
+        with self.files.workspace("import") as workspace:
             copy = workspace / f"model.{fmt}"
             digest = copy_hashed(path, copy)
             sniff.check(copy, fmt, str(path))
             size = copy.stat().st_size
-            kept = self._files.keep(copy, digest, fmt)
+            kept = self.files.keep(copy, digest, fmt)
         origin: dict[str, object] = {"method": "import", "file": path.name}
         return LocalVariant(Variant(path.stem, "file", fmt, digest, size, origin=origin), kept)
 
     def path_of(self, digest: str) -> Path:
         """Where the model with this digest lies; :class:`CatalogueError` when it is not here."""
-        found = self._files.find(digest)
+        found = self.files.find(digest)
         if found is None:
             raise CatalogueError(
                 f"no model {digest[:12]} in the cache {self.root}; build or import it again"
@@ -108,8 +117,8 @@ class ModelCache:
         self, family: Family, variant: str, fmt: ModelFormat, made: dict[str, object]
     ) -> LocalVariant | None:
         """The variant from the cache, None if it is not there or its bytes are damaged."""
-        manifest = self._files.manifest_of_recipe(recipe_key(made))
-        path = self._files.find(str(manifest["digest"])) if manifest else None
+        manifest = self.files.manifest_of_recipe(recipe_key(made))
+        path = self.files.find(str(manifest["digest"])) if manifest else None
         if manifest is None or path is None or digest_of(path) != manifest["digest"]:
             return None
         return LocalVariant(_variant(family, variant, fmt, manifest), path)
@@ -125,13 +134,24 @@ class ModelCache:
     ) -> LocalVariant:
         target = workspace / f"model.{fmt}"
         label = f"{family.name}/{variant} ({fmt})"
-        report = run_build(label, made, source.path if source else None, target, workspace)
+        spec = family.variants[variant]
+        if spec.method in NETWORK_METHODS:
+            report = run_build(label, made, target, workspace)
+            inspection = Inspection.from_json(report["inspection"])
+            check_file(Claim(spec.precision), inspection)
+        elif source is None:
+            raise CatalogueError(f"{label} has no source to be made from; name one")
+        else:
+            report = self._derive(label, family, spec, made, (source.path, target), workspace)
         digest = digest_of(target)
+        own = report.pop("findings", [])
         manifest = {
-            "manifest": _MANIFEST_VERSION,
+            "manifest": MANIFEST_VERSION,
             "model": family.name,
             "variant": variant,
-            "precision": family.variants[variant].precision,
+            "precision": spec.precision,
+            "method": spec.method,
+            "parameters": spec.parameters,
             "licence": family.licence,
             "format": str(fmt),
             "digest": digest,
@@ -139,13 +159,44 @@ class ModelCache:
             "seed": family.seed,
             "recipe": made,
             "source_digest": source.variant.digest if source else None,
-            "findings": list(family.findings(variant)),
+            "findings": [*family.findings(variant), *own],
             **report,
         }
-        path = self._files.keep(target, digest, fmt)
-        self._files.write_manifest(workspace, digest, manifest)
-        self._files.write_recipe(workspace, recipe_key(made), digest)
+        path = self.files.keep(target, digest, fmt)
+        self.files.write_manifest(workspace, digest, manifest)
+        self.files.write_recipe(workspace, recipe_key(made), manifest)
         return LocalVariant(_variant(family, variant, fmt, manifest), path)
+
+    def _derive(
+        self,
+        label: str,
+        family: Family,
+        spec: VariantSpec,
+        made: dict[str, object],
+        files: tuple[Path, Path],
+        workspace: Path,
+    ) -> dict[str, Any]:
+        from harness.models.datasets.samples import calibration_for
+        from harness.models.derived import Order, Wish, make
+        from harness.models.proving import ProofInputs, native, needed
+
+        fmt, wanted = ModelFormat(str(made["format"])), spec.calibration
+        chosen = None
+        if wanted is not None:
+            chosen = calibration_for(
+                family, wanted.samples, wanted.seed, random=wanted.data == "random"
+            )
+        feeds = native(chosen.inputs, fmt) if chosen else None
+        report = make(
+            Order(label, files[0], fmt, feeds),
+            Wish(made, spec.precision, files[1]),
+            ProofInputs(family.inputs, family.dataset),
+            workspace,
+            needed(self._infer),
+        )
+        if wanted is not None and chosen is not None:
+            report["calibration"] = {**asdict(wanted), "digest": chosen.digest}
+        return report
 
 
 def _default_root() -> Path:
@@ -166,7 +217,7 @@ def _variant(family: Family, variant: str, fmt: ModelFormat, manifest: dict[str,
         size_bytes=int(manifest.get("size_bytes", 0)),
         precision=spec.precision,
         origin=origin,
-        findings=family.findings(variant),
+        findings=tuple(manifest.get("findings", family.findings(variant))),
     )
 
 

@@ -10,20 +10,18 @@ from typing import Any
 from harness.errors import CatalogueError
 from harness.models import grid
 from harness.models.builtin import builtin_folder
-from harness.models.convert import BUILDERS, DISTIL, FLOAT_METHODS, METHODS
+from harness.models.convert import BUILDERS
 from harness.models.datasets.names import DATASET_NAMES
-from harness.models.family import Calibration, Family, VariantSpec
+from harness.models.family import Family
 from harness.models.tensor_kinds import TENSOR, check_tensors
+from harness.models.variant_rules import NUMBERS, SEED, VARIANT, WORD, check_variant
 from harness.scenario_file.kinds import Choice, Integer, Number, Text, suggestion
 from harness.scenario_file.nodes import Node, Origin, parse, read_file
 from harness.scenario_file.structures import Key, Many, Record, Table, entries
 from harness.variant import ModelFormat
 
 _SCHEMA_VERSION = 1
-_SEED = Integer(0, 2**53)
 _NAME_LIMIT = 120
-_WORD = Text(limit=_NAME_LIMIT)
-_PARAMETERS = Table(Number(0, 1e6, above=True))
 _TRAINED = "trained"
 
 
@@ -74,7 +72,15 @@ class Catalogue:
         if fmt not in found.formats:
             known = ", ".join(found.formats)
             raise CatalogueError(f"{family} is not made as {fmt}; use one of {known}")
+        reason = found.refusal(variant, fmt)
+        if reason is not None:
+            raise CatalogueError(f"{family}/{variant}: {reason}")
         return found
+
+    def variant_formats(self, family: str, variant: str) -> tuple[ModelFormat, ...]:
+        """The formats in which a variant can be made."""
+        found = self.family(family)
+        return tuple(fmt for fmt in found.formats if found.refusal(variant, fmt) is None)
 
 
 class _Formats:
@@ -89,44 +95,24 @@ class _Formats:
         return self._choice.schema()
 
 
-_CALIBRATION = Record(
-    Calibration,
-    {
-        "data": Key(Choice(("dataset", "random")), "where the inputs come from", required=True),
-        "samples": Key(Integer(1, 10_000), "how many inputs", required=True),
-        "seed": Key(_SEED, "start of the random numbers", required=True),
-    },
-)
-
-_VARIANT = Record(
-    VariantSpec,
-    {
-        "precision": Key(_WORD, "what reports call it, such as int8", required=True),
-        "method": Key(Choice(tuple(METHODS)), "how it is made", required=True),
-        "source": Key(_WORD, "the variant it is made from"),
-        "calibration": Key(_CALIBRATION, "what activation ranges are measured on"),
-        "teacher": Key(_PARAMETERS, "the builder's numbers for the larger network to learn from"),
-    },
-)
-
 _AXIS = Number(0, 1e6, above=True)
 
 _FAMILY: Record[dict[str, Any]] = Record(
     dict,
     {
-        "task": Key(_WORD, "what the model does, such as image-classification", required=True),
-        "licence": Key(_WORD, "SPDX name of the weights' licence", required=True),
+        "task": Key(WORD, "what the model does, such as image-classification", required=True),
+        "licence": Key(WORD, "SPDX name of the weights' licence", required=True),
         "note": Key(Text(limit=2000), "what a reader should know"),
         "builder": Key(Choice(tuple(BUILDERS)), "what makes the layers", required=True),
-        "parameters": Key(_PARAMETERS, "numbers for the builder"),
+        "parameters": Key(NUMBERS, "numbers for the builder"),
         "weights": Key(Choice(("seeded", _TRAINED)), "where the weights come from", required=True),
-        "seed": Key(_SEED, "start of the random weights", required=True),
+        "seed": Key(SEED, "start of the random weights", required=True),
         "dataset": Key(Choice(DATASET_NAMES), "real data for training, calibration and accuracy"),
         "input": Key(Many(TENSOR), "the input tensor, or several", required=True),
         "output": Key(Many(TENSOR), "the output tensor, or several", required=True),
         "grid": Key(Table(Many(_AXIS)), "further families: a parameter or resolution, and values"),
         "formats": Key(Many(_Formats()), "file formats: onnx, tflite", required=True),
-        "variants": Key(Table(_VARIANT), "the variants by name", required=True),
+        "variants": Key(Table(VARIANT), "the variants by name", required=True),
     },
 )
 
@@ -178,7 +164,7 @@ def _family(name: str, node: Node, values: dict[str, Any]) -> Family:
         raise keys["dataset"].error("needs preprocessing at the input to become tensors")
     for variant, child in entries(keys["variants"]).items():
         _check_name(variant, child)
-        _check_variant(family, variant, child)
+        check_variant(family, variant, child)
     return replace(family, formats=tuple(dict.fromkeys(family.formats)))
 
 
@@ -212,41 +198,3 @@ def _check_parameters(family: Family, node: Node) -> None:
     missing = [name for name in wanted if name not in family.parameters]
     if missing:
         raise node.error(f"{family.builder} needs parameters: {{{missing[0]}: NUMBER}}")
-
-
-def _check_variant(family: Family, name: str, node: Node) -> None:
-    spec = family.variants[name]
-    keys = entries(node)
-    _check_teacher(family, spec, node)
-    if spec.method in FLOAT_METHODS:
-        for key in ("source", "calibration"):
-            if key in keys:
-                raise keys[key].error(f"the method {spec.method} takes no {key}; remove it")
-        return
-    if spec.source is None or spec.calibration is None:
-        missing = "source" if spec.source is None else "calibration"
-        raise node.error(f"the method {spec.method} needs the key {missing!r}")
-    if spec.calibration.data == "dataset" and family.dataset is None:
-        raise keys["calibration"].error("this family has no dataset; write data: random")
-    plain = [key for key, other in family.variants.items() if other.method in FLOAT_METHODS]
-    if spec.source not in plain:
-        hint = suggestion(spec.source, plain) if plain else "add one with method: construct"
-        raise keys["source"].error(f"{spec.source!r} is no float variant of this family; {hint}")
-
-
-def _check_teacher(family: Family, spec: VariantSpec, node: Node) -> None:
-    """``distil`` needs a teacher that its builder knows, other methods have none."""
-    builder = BUILDERS[family.builder]
-    if spec.method != DISTIL:
-        if spec.teacher is not None:
-            raise entries(node)["teacher"].error(f"only the method {DISTIL} has one; remove it")
-        return
-    if not builder.teachable:
-        raise node.error(f"the builder {family.builder} cannot learn from a teacher")
-    if spec.teacher is None:
-        raise node.error("the key 'teacher' is missing: the builder's numbers for the larger one")
-    for key in spec.teacher:
-        if key not in builder.parameters:
-            raise entries(entries(node)["teacher"])[key].error(
-                f"unknown parameter of {family.builder}; {suggestion(key, builder.parameters)}"
-            )

@@ -6,8 +6,11 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 
+from harness.errors import CatalogueError
 from harness.models.convert import RECIPE_REVISION
 from harness.models.declaration import TensorDeclaration
+from harness.models.methods import Parameters, check_parameters
+from harness.models.policy import Policy
 from harness.variant import ModelFormat
 
 
@@ -28,7 +31,8 @@ class VariantSpec:
     """One variant of a family: ``method`` makes it, from the variant ``source`` if there is one.
 
     ``teacher`` holds the builder's parameters of the larger network that a distilled one learns
-    from; parameters that it does not name are the family's.
+    from; parameters that it does not name are the family's. ``parameters`` are the method's, all of
+    them; ``policy`` is for the method ``mixed``.
     """
 
     precision: str
@@ -36,6 +40,8 @@ class VariantSpec:
     source: str | None = None
     calibration: Calibration | None = None
     teacher: dict[str, float] | None = None
+    parameters: Parameters = field(default_factory=dict)
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,17 @@ class Family:
         """The first output."""
         return self.outputs[0]
 
+    def refusal(self, variant: str, fmt: ModelFormat) -> str | None:
+        """Why a variant cannot be made in a format; None where it can."""
+        spec = self.variants[variant]
+        try:
+            check_parameters(spec.method, spec.parameters, fmt)
+            if spec.policy is not None:
+                spec.policy.check(fmt)
+        except CatalogueError as error:
+            return str(error)
+        return None
+
     def findings(self, variant: str) -> tuple[str, ...]:
         """IDs of the findings that every measurement of a variant carries."""
         calibration = self.variants[variant].calibration
@@ -100,6 +117,8 @@ def recipe(family: Family, variant: str, fmt: ModelFormat) -> dict[str, object]:
         },
         "format": str(fmt),
         "method": spec.method,
+        "parameters": spec.parameters,
+        "policy": spec.policy.to_json() if spec.policy else None,
         "teacher": spec.teacher,
         "calibration": asdict(spec.calibration) if spec.calibration else None,
         "source": recipe(family, spec.source, fmt) if spec.source else None,

@@ -4,7 +4,7 @@
 
     <root>/objects/ab/<sha-256>.onnx    a model, read-only
     <root>/objects/ab/<sha-256>.json    its manifest, when it was built here
-    <root>/recipes/<recipe key>.json    which digest a recipe led to
+    <root>/recipes/<recipe key>.json    the manifest of what a recipe led to
     <root>/work/<name>/                 a build or import in progress, under <root>/locks/<name>
 """
 
@@ -52,19 +52,21 @@ class CacheFiles:
         """Put a manifest beside the model."""
         self._write_json(workspace, self._object(digest, "json"), manifest)
 
-    def write_recipe(self, workspace: Path, key: str, digest: str) -> None:
-        """Remember which digest a recipe led to."""
-        self._write_json(workspace, self._recipe(key), {"digest": digest})
+    def write_recipe(self, workspace: Path, key: str, manifest: dict[str, object]) -> None:
+        """Remember what a recipe led to; two recipes may lead to the same bytes."""
+        self._write_json(workspace, self._recipe(key), manifest)
 
     def manifest_of_recipe(self, key: str) -> dict[str, Any] | None:
         """The manifest of what a recipe led to, None when it has not been built or is damaged."""
-        made = _read_json(self._recipe(key))
-        digest = str(made.get("digest")) if made else ""
-        found = self.find(digest)
-        manifest = _read_json(self._object(digest, "json")) if found else None
-        if found is None or manifest is None or manifest.get("digest") != digest:
+        manifest = _read_json(self._recipe(key))
+        found = self.find(str(manifest.get("digest"))) if manifest else None
+        if manifest is None or found is None:
             return None
         return manifest if manifest.get("size_bytes") == found.stat().st_size else None
+
+    def manifest_of(self, digest: str) -> dict[str, Any] | None:
+        """The manifest beside a model, None where there is none."""
+        return _read_json(self._object(digest, "json"))
 
     @contextlib.contextmanager
     def workspace(self, name: str) -> Iterator[Path]:

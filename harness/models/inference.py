@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +20,8 @@ from harness.variant import ModelFormat, TensorSpec
 
 #: Inputs by name in the file's own layout; the first axis counts samples, each a batch of one.
 Feeds = Mapping[str, NDArray[Any]]
+#: Whole shapes, batch included, of inputs with free dimensions.
+Shapes = Mapping[str, tuple[int, ...]]
 #: For each sample the model's outputs in order, as float64.
 Outputs = list[list[NDArray[np.float64]]]
 
@@ -26,8 +29,10 @@ Outputs = list[list[NDArray[np.float64]]]
 class Infer(Protocol):
     """Runs a model file in a process of its own."""
 
-    def __call__(self, path: Path, fmt: ModelFormat, feeds: Feeds) -> Outputs:
-        """The outputs for each sample.
+    def __call__(
+        self, path: Path, fmt: ModelFormat, feeds: Feeds, shapes: Shapes = MappingProxyType({})
+    ) -> Outputs:
+        """The outputs for each sample; ``shapes`` fixes inputs with free dimensions.
 
         Raises a :class:`~harness.errors.HarnessError` when the engine refuses the file or dies.
         """

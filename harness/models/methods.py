@@ -16,6 +16,7 @@ from harness.scenario_file.kinds import suggestion
 from harness.variant import ModelFormat
 
 CONSTRUCT = "construct"
+DISTIL = "distil"
 PRUNE = "prune"
 MIXED = "mixed"
 KEEP = "keep"  #: in a policy: leave these layers in float
@@ -88,6 +89,7 @@ _ONNX_DYNAMIC = "onnxruntime has no such operator; use int4-weights with accurac
 
 METHODS: dict[str, Method] = {
     CONSTRUCT: Method("write the float32 network from its seeded or trained weights"),
+    DISTIL: Method("train the float32 network on the answers of a larger one"),
     "fp16": Method("weights (ONNX: activations too) as 16-bit floats", "float16"),
     "int8-dynamic": Method(
         "8-bit weights; activations are quantized while the model runs", "int8", "dynamic",
@@ -159,6 +161,10 @@ METHODS: dict[str, Method] = {
     ),
 }  # fmt: skip
 
+#: Methods that make a float network from nothing but its builder.
+FLOAT_METHODS = (CONSTRUCT, DISTIL)
+#: Methods that write a float network layer by layer; the others work on such a file.
+NETWORK_METHODS = (*FLOAT_METHODS, PRUNE)
 #: Methods that a policy may give to single layers.
 LAYER_METHODS = tuple(
     name for name, method in METHODS.items() if method.weights.startswith("int")

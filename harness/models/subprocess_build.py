@@ -1,4 +1,4 @@
-"""Starts one build in a process of its own and explains how it failed."""
+"""Starts one job of ``harness.models.convert`` in a process of its own and explains failures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +17,31 @@ _TIMEOUT_S = 1800  #: a build takes seconds; this only ends one that hangs
 
 
 def run_build(
-    label: str, recipe: dict[str, object], source: Path | None, target: Path, workspace: Path
+    label: str, recipe: dict[str, object], target: Path, workspace: Path
 ) -> dict[str, Any]:
     """Write ``target`` from ``recipe``; returns the builder's part of the manifest.
 
     Everything temporary lies in ``workspace``. Raises :class:`CatalogueError` in one line.
     """
+    job = {"kind": "build", "recipe": recipe, "target": str(target)}
+    return run_job(f"building {label}", job, workspace)
+
+
+def run_job(what: str, job: Mapping[str, Any], workspace: Path) -> dict[str, Any]:
+    """Do one job; returns its answer. Raises :class:`CatalogueError`: ``what`` failed, and why."""
     result_path, log_path = workspace / "result.json", workspace / "build.log"
-    job = {
-        "recipe": recipe,
-        "source": str(source) if source else None,
-        "target": str(target),
-        "result": str(result_path),
-    }
+    result_path.unlink(missing_ok=True)
     job_path = workspace / "job.json"
-    job_path.write_text(json.dumps(job), encoding="utf-8")
+    job_path.write_text(
+        json.dumps({**job, "result": str(result_path), "workspace": str(workspace)}),
+        encoding="utf-8",
+    )
     returncode = _run(job_path, log_path)
     result = json.loads(result_path.read_text()) if result_path.is_file() else {}
     if returncode == 0 and "manifest" in result:
         manifest: dict[str, Any] = result["manifest"]
         return manifest
-    raise CatalogueError(f"building {label} failed: {_reason(result, returncode, log_path)}")
+    raise CatalogueError(f"{what} failed: {_reason(result, returncode, log_path)}")
 
 
 def _run(job_path: Path, log_path: Path) -> int | None:

@@ -11,21 +11,7 @@ from dataclasses import dataclass
 
 #: Raised by one whenever a change here changes the bytes of a built file: old builds stay in the
 #: cache under their digest, and the recipe is built anew.
-RECIPE_REVISION = 1
-
-CONSTRUCT = "construct"
-DISTIL = "distil"
-INT8_STATIC = "int8-static"
-
-#: Methods that make a float network from nothing but its builder.
-FLOAT_METHODS = (CONSTRUCT, DISTIL)
-
-#: How a variant is made, and what each method does.
-METHODS: dict[str, str] = {
-    CONSTRUCT: "write the float32 network from its seeded or trained weights",
-    DISTIL: "train the float32 network on the answers of a larger one",
-    INT8_STATIC: "quantize weights per channel and activations per tensor to 8 bit",
-}
+RECIPE_REVISION = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,22 @@
-"""``python -m harness.models.convert JOB``: one build in a process of its own.
+"""``python -m harness.models.convert JOB``: one job in a process of its own.
 
 So a crash of a converter, its noise and its memory stay out of the host. JOB is a JSON file with
-``recipe``, ``source`` (a path or null), ``target`` and ``result``; the result is a JSON file with
-either ``manifest``, or ``error`` and ``missing_module`` (empty where none is missing).
+``kind`` (one of _KINDS), what that kind needs, ``workspace`` and ``result``; the result is a JSON
+file with either ``manifest``, or ``error`` and ``missing_module`` (empty where none is missing).
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.errors import CatalogueError
 from harness.models.convert import ConvertError
+
+_Answer = dict[str, object]
 
 
 def main(job_path: Path) -> int:
@@ -24,12 +27,9 @@ def main(job_path: Path) -> int:
     return 0 if "manifest" in result else 1
 
 
-def _result(job: dict[str, Any]) -> dict[str, object]:
+def _result(job: dict[str, Any]) -> _Answer:
     try:
-        from harness.models.convert.build import build
-
-        source = Path(job["source"]) if job["source"] else None
-        return {"manifest": build(job["recipe"], source, Path(job["target"]))}
+        return {"manifest": _with_cost(_KINDS[job["kind"]], job)}
     except (ConvertError, CatalogueError) as error:
         return {"error": str(error), "missing_module": ""}
     except OSError as error:
@@ -37,6 +37,43 @@ def _result(job: dict[str, Any]) -> dict[str, object]:
     except ImportError as error:
         return {"error": str(error), "missing_module": error.name or str(error)}
 
+
+def _with_cost(work: Callable[[Mapping[str, Any]], _Answer], job: Mapping[str, Any]) -> _Answer:
+    from harness.models.convert.cost import measured
+
+    return measured(lambda: work(job))
+
+
+def _build(job: Mapping[str, Any]) -> _Answer:
+    from harness.models.convert.build import build
+
+    return build(job["recipe"], Path(job["target"]))
+
+
+def _derive(job: Mapping[str, Any]) -> _Answer:
+    from harness.models.convert.derive import derive
+
+    return derive(job)
+
+
+def _describe(job: Mapping[str, Any]) -> _Answer:
+    from harness.models.convert.derive import describe
+
+    return describe(job)
+
+
+def _layers(job: Mapping[str, Any]) -> _Answer:
+    from harness.models.convert.derive import layers
+
+    return layers(job)
+
+
+_KINDS: dict[str, Callable[[Mapping[str, Any]], _Answer]] = {
+    "build": _build,
+    "derive": _derive,
+    "describe": _describe,
+    "layers": _layers,
+}
 
 if __name__ == "__main__":
     sys.exit(main(Path(sys.argv[1])))

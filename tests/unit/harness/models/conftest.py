@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 import numpy as np
 import pytest
 
+from harness.cli.inference import LocalInfer
 from harness.models.cache import ModelCache
 from harness.models.catalogue import Catalogue
 from harness.models.convert.layers import Add, Conv, Dense, Depthwise, GlobalMean, Network
@@ -62,7 +63,7 @@ def tiny_catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
 
 @pytest.fixture(scope="session")
 def tiny_cache(tmp_path_factory: pytest.TempPathFactory, tiny_catalogue: Catalogue) -> ModelCache:
-    cache = ModelCache(tmp_path_factory.mktemp("tiny-cache"))
+    cache = ModelCache(tmp_path_factory.mktemp("tiny-cache"), LocalInfer())
     build_all(cache, tiny_catalogue, "tiny")
     return cache
 
@@ -75,7 +76,7 @@ def tiny_built(tiny_cache: ModelCache, tiny_catalogue: Catalogue) -> Built:
 @pytest.fixture(scope="session")
 def mobilenet(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """All four files of the built-in family; about 16 s of CPU, so once for all tests."""
-    cache = ModelCache(tmp_path_factory.mktemp("cache"))
+    cache = ModelCache(tmp_path_factory.mktemp("cache"), LocalInfer())
     return build_all(cache, Catalogue.load(), "mobilenet_v2")
 
 
