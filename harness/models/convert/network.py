@@ -8,6 +8,8 @@ from typing import Any
 from harness.models.convert import BUILDERS, ConvertError
 from harness.models.convert.layers import Input, Network
 from harness.models.convert.seeded import NetworkSpec
+from harness.models.datasets.dataset import TRAIN, Dataset, dataset
+from harness.models.datasets.samples import prepared
 from harness.models.declaration import TensorDeclaration, declaration_of
 
 
@@ -29,12 +31,16 @@ def network_of(recipe: dict[str, Any]) -> Network:
         seed=plain["seed"],
         parameters=plain["parameters"],
         teacher=recipe["teacher"],
-        dataset=plain["dataset"],
+        training=_training_data(plain["dataset"], inputs),
     )
     network: Network = importlib.import_module(BUILDERS[plain["builder"]].module).build(spec)
     _check_inputs(network, inputs)
     _check_outputs(network, outputs)
     return network
+
+
+def _training_data(name: str | None, inputs: tuple[TensorDeclaration, ...]) -> Dataset | None:
+    return prepared(dataset(name, TRAIN), inputs) if name else None
 
 
 def declared_inputs(recipe: dict[str, Any]) -> tuple[TensorDeclaration, ...]:

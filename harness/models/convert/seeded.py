@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.models.convert import ConvertError
 from harness.models.convert.inputs import random_images
 from harness.models.convert.layers import (
     Add,
@@ -29,6 +30,7 @@ from harness.models.convert.layers import (
     Shape,
 )
 from harness.models.convert.reference import Doubles, apply
+from harness.models.datasets.dataset import Dataset
 
 _IMAGES = 8  #: how many images the normalisation is measured on
 _ROUNDING_BITS = 12
@@ -51,7 +53,14 @@ class NetworkSpec:
     seed: int
     parameters: dict[str, float]
     teacher: dict[str, float] | None = None  #: numbers of the network to learn from, if any
-    dataset: str | None = None
+    training: Dataset | None = None  #: tensors and labels to train on, if there are any
+
+    def whole(self, name: str) -> int:
+        """A parameter that counts something; :class:`ConvertError` when it is no whole number."""
+        value = self.parameters[name]
+        if not float(value).is_integer():
+            raise ConvertError(f"the parameter {name} is a whole number, not {value:g}")
+        return int(value)
 
 
 class SeededNetwork:

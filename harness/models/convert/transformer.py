@@ -42,9 +42,8 @@ class Transformer:
     """Adds layer after layer; each method returns the name of the new tensor."""
 
     def __init__(self, spec: NetworkSpec) -> None:
-        sizes = {name: _whole(name, value) for name, value in spec.parameters.items()}
-        self.layers, self.width, self.heads = sizes["layers"], sizes["width"], sizes["heads"]
-        self.vocabulary, self.window = sizes["vocabulary"], sizes["window"]
+        self.layers, self.width, self.heads = map(spec.whole, ("layers", "width", "heads"))
+        self.vocabulary, self.window = map(spec.whole, ("vocabulary", "window"))
         if self.width % self.heads:
             raise ConvertError(f"a width of {self.width} is not divided by {self.heads} heads")
         self.head_width = self.width // self.heads
@@ -153,9 +152,3 @@ class Transformer:
         """Uniform weights with the variance ``1 / fan_in``."""
         bound = np.float32(math.sqrt(3 / fan_in))
         return (self._rng.random(shape, dtype=np.float32) * 2 - 1) * bound
-
-
-def _whole(name: str, value: float) -> int:
-    if not float(value).is_integer():
-        raise ConvertError(f"the parameter {name} is a whole number, not {value:g}")
-    return int(value)
