@@ -136,9 +136,12 @@ class ModelCache:
         label = f"{family.name}/{variant} ({fmt})"
         spec = family.variants[variant]
         if spec.method in NETWORK_METHODS:
+            from harness.models.proving import ProofInputs
+
             report = run_build(label, made, target, workspace)
             inspection = Inspection.from_json(report["inspection"])
             check_file(Claim(spec.precision), inspection)
+            report["proof"]["inputs"] = ProofInputs(family.inputs, family.dataset).to_json()
         elif source is None:
             raise CatalogueError(f"{label} has no source to be made from; name one")
         else:

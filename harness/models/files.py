@@ -5,6 +5,7 @@
     <root>/objects/ab/<sha-256>.onnx    a model, read-only
     <root>/objects/ab/<sha-256>.json    its manifest, when it was built here
     <root>/recipes/<recipe key>.json    the manifest of what a recipe led to
+    <root>/names/<name>.json            the manifest of a user's own variant, by its name
     <root>/work/<name>/                 a build or import in progress, under <root>/locks/<name>
 """
 
@@ -64,6 +65,23 @@ class CacheFiles:
             return None
         return manifest if manifest.get("size_bytes") == found.stat().st_size else None
 
+    def write_name(self, workspace: Path, name: str, manifest: dict[str, object]) -> None:
+        """Remember a user's own variant by its name."""
+        self._write_json(workspace, self._name(name), manifest)
+
+    def manifest_named(self, name: str) -> dict[str, Any] | None:
+        """The manifest of a user's own variant, None when nothing has that name."""
+        return _read_json(self._name(name))
+
+    def manifests(self) -> list[dict[str, Any]]:
+        """The manifests of all variants that were built or imported here."""
+        found = [
+            _read_json(path)
+            for folder in ("recipes", "names")
+            for path in sorted((self.root / folder).glob("*.json"))
+        ]
+        return [item for item in found if item and self.find(str(item.get("digest")))]
+
     def manifest_of(self, digest: str) -> dict[str, Any] | None:
         """The manifest beside a model, None where there is none."""
         return _read_json(self._object(digest, "json"))
@@ -99,6 +117,10 @@ class CacheFiles:
 
     def _object(self, digest: str, suffix: str) -> Path:
         return self.root / "objects" / digest[:2] / f"{digest}.{suffix}"
+
+    def _name(self, name: str) -> Path:
+        key = hashlib.sha256(name.encode()).hexdigest()
+        return self.root / "names" / f"{key}.json"
 
     def _recipe(self, key: str) -> Path:
         return self.root / "recipes" / f"{key}.json"

@@ -23,6 +23,9 @@ KEEP = "keep"  #: in a policy: leave these layers in float
 
 _ONNX, _TFLITE = ModelFormat.ONNX, ModelFormat.TFLITE
 
+#: A protobuf message and a FlatBuffer end at 2 GiB, and quantizers hold several copies in memory.
+MAX_SOURCE_BYTES = 2**31 - 1
+
 Value = str | int | float | bool
 Parameters = dict[str, Value]
 
@@ -169,6 +172,23 @@ NETWORK_METHODS = (*FLOAT_METHODS, PRUNE)
 LAYER_METHODS = tuple(
     name for name, method in METHODS.items() if method.weights.startswith("int")
 )  # fmt: skip
+
+
+def precision_of(name: str) -> str:
+    """What a file made by a method is called: ``fp16``, ``int8``..., ``mixed``."""
+    if name == MIXED:
+        return MIXED
+    weights = METHODS[name].weights
+    return weights.replace("float", "fp")
+
+
+def check_size(size_bytes: int, label: str) -> None:
+    """Raise :class:`CatalogueError` for a file that no quantizer here takes."""
+    if size_bytes > MAX_SOURCE_BYTES:
+        raise CatalogueError(
+            f"{label}: has {size_bytes / 2**30:.1f} GiB, quantizers take at most 2 GiB; "
+            "export a smaller model or parts of it"
+        )
 
 
 def method_named(name: str) -> Method:

@@ -6,14 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.models.convert import ConvertError
 from harness.models.convert.inspection import inspect
 from harness.models.convert.job import plan_of
-from harness.models.methods import KEEP, MIXED
+from harness.models.methods import MIXED, check_size
 from harness.variant import ModelFormat
-
-#: A protobuf message and a FlatBuffer end at 2 GiB, and quantizers hold several copies in memory.
-MAX_SOURCE_BYTES = 2**31 - 1
 
 _ROUNDS = "byte-identical with the same tool versions"
 _MEASURES = (
@@ -58,10 +54,7 @@ def layers(job: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _quantizer(fmt: ModelFormat, source: Path, workspace: Path) -> Any:
-    if source.stat().st_size > MAX_SOURCE_BYTES:
-        raise ConvertError(
-            f"the model has {source.stat().st_size / 2**30:.1f} GiB; quantizers take at most 2 GiB"
-        )
+    check_size(source.stat().st_size, source.name)
     if fmt is ModelFormat.ONNX:
         from harness.models.convert.methods.onnx import OnnxQuantizer
 
@@ -77,7 +70,7 @@ def _methods_of_layers(quantizer: Any, recipe: Mapping[str, Any]) -> dict[str, s
         return None
     known = quantizer.layers()
     plan = plan_of(recipe, known)
-    return {item.name: plan.call_of(item.name).method or KEEP for item in known if item.weighted}
+    return {item.name: plan.call_of(item.name).method for item in known if item.weighted}
 
 
 def _feeds(path: str | None) -> dict[str, Any] | None:

@@ -34,7 +34,7 @@ class TfliteQuantizer:
         self._path = workspace / "signed.tflite"
         self._signature = file.with_signature(self._path)
         self._inputs = file.input_names()
-        self._ranges: dict[str, Any] = {}
+        self._ranges: dict[Call, Any] = {}
 
     def layers(self) -> tuple[Layer, ...]:
         """The layers that plans may name."""
@@ -47,23 +47,25 @@ class TfliteQuantizer:
         entries = recipe_entries(request.plan, self._known)
         tool.load_quantization_recipe(entries)
         try:
-            ranges = self._calibrate(tool, entries, request) if tool.need_calibration else None
+            ranges = self._measured(request) if tool.need_calibration else None
             tool.quantize(ranges).export_model(str(target))
         except (ValueError, RuntimeError, KeyError) as error:
             said = " ".join(str(error).split())[:200]
             raise ConvertError(f"ai-edge-quantizer refused the model: {said}") from error
 
-    def _calibrate(self, tool: Any, entries: list[dict[str, Any]], request: Request) -> Any:
-        """Ranges of the activations, measured once for each setting of the whole model."""
-        setting = repr(entries)
-        if setting not in self._ranges:
+    def _measured(self, request: Request) -> Any:
+        """Ranges of all activations, measured once for each static setting."""
+        static = next(c for c in request.plan.calls() if METHODS[c.method].calibrated)
+        if static not in self._ranges:
             names = self._inputs
             samples = [
                 {names.get(name, name): value for name, value in sample.items()}
                 for sample in each_sample(request.calibration())
             ]
-            self._ranges[setting] = tool.calibrate({self._signature: samples})
-        return self._ranges[setting]
+            tool = quantizer.Quantizer(str(self._path))
+            tool.load_quantization_recipe([_entry(_EVERYTHING, static)])
+            self._ranges[static] = tool.calibrate({self._signature: samples})
+        return self._ranges[static]
 
 
 def recipe_entries(plan: Plan, known: Sequence[Layer]) -> list[dict[str, Any]]:
