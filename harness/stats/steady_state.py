@@ -130,12 +130,8 @@ def _candidates(medians: FloatArray) -> Iterator[tuple[Classified, FloatArray, i
     yield Classified(Shape.DRIFT, math.expm1(line[-1] - line[0])), line, 2
     decays = [_least_squares(medians, np.exp(-x / tau)) for tau in DECAYS]
     decay = min(decays, key=lambda fit: _squares(medians - fit))
-    fell = math.expm1(decay[0] - decay[-1])
-    yield (
-        Classified(Shape.WARMUP if fell > 0 else Shape.DRIFT, fell if fell > 0 else -fell),
-        decay,
-        3,
-    )
+    change = math.expm1(decay[-1] - medians[0])
+    yield Classified(Shape.WARMUP if change < 0 else Shape.DRIFT, change), decay, 3
     yield _step(medians)
 
 

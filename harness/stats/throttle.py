@@ -24,9 +24,9 @@ MIN_SPAN_NS = PEAK_NS + LATE_NS
 SLOWDOWN = 0.05
 #: ... for at least this long is throttling.
 LASTING_NS = 30 * NS_PER_S
-#: Change points are looked for in medians over at least a second and about five inferences.
+#: Change points are looked for in medians over at least a second and about three inferences.
 BIN_NS = NS_PER_S
-BIN_INFERENCES = 5
+BIN_INFERENCES = 3
 #: Three days then have bins of 13 s.
 MAX_BINS = 20_000
 #: Minutes with fewer inferences do not count as worst or best.
@@ -34,6 +34,10 @@ MIN_PER_MINUTE = 5
 #: A bin this far from the running median is a stall, and is taken back to that distance.
 _SPIKE_NOISES = 4.0
 _SPIKE_WINDOW = 5
+#: On a ramp a change point lies anywhere. The onset is where this many bins' running median crosses
+#: the limit, if it does so this close to the change point.
+_ONSET_WINDOW = 9
+_ONSET_NS = 30 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,18 @@ def find_throttling(at_ns: Int64Array, latency_ns: Int64Array) -> Throttling:
     lasting = ends[stops] - bin_at[begins] >= LASTING_NS
     if not lasting.any():
         return Throttling(0, None)
-    return Throttling(int(lasting.sum()), int(bin_at[begins[lasting][0]]))
+    first = int(bin_at[begins[lasting][0]])
+    return Throttling(int(lasting.sum()), _crossing(bin_at, level, limit, first))
+
+
+def _crossing(bin_at: Int64Array, level: FloatArray, limit: float, near_ns: int) -> int:
+    """When the level rises through ``limit``, near a change point; that itself if it never does."""
+    from scipy.ndimage import median_filter
+
+    smooth = median_filter(level, size=_ONSET_WINDOW, mode="nearest")
+    rises_at = bin_at[1:][(smooth[1:] >= limit) & (smooth[:-1] < limit)]
+    close = rises_at[np.abs(rises_at - near_ns) <= _ONSET_NS]
+    return int(close[np.argmin(np.abs(close - near_ns))]) if len(close) else near_ns
 
 
 def _can_be_judged(at_ns: Int64Array, latency_ns: Int64Array) -> bool:

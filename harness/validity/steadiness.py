@@ -87,7 +87,9 @@ def dropped_frames(metrics: Mapping[str, float]) -> Iterator[Finding]:
 
 
 def _warmup(found: Classified) -> str:
-    return f"still warming up: latency fell by {format_percent(-found.change)} in the timed part"
+    return (
+        f"still warming up: latency fell by {format_percent(abs(found.change))} in the timed part"
+    )
 
 
 def _step(found: Classified) -> str:
