@@ -158,6 +158,7 @@ def test_a_store_of_a_newer_version_says_so(benchfarm, write_scenario, tmp_path:
     document = json.loads(plan.read_text("utf-8"))
     plan.write_text(json.dumps(document | {"version": 99}), "utf-8")
     assert "newer" in one_line(benchfarm("report", "latest"), 2)
+    assert benchfarm("runs", "reindex").returncode == 0
     assert "newer" in benchfarm("runs", "list").stdout
 
 

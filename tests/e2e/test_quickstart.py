@@ -36,9 +36,10 @@ def test_the_quickstart_measures_and_reports(benchfarm, tmp_path: Path) -> None:
     assert again.returncode == 0, again.stderr
     written = [Path(line) for line in again.stdout.splitlines()]
     assert {path.suffix for path in written} == {".csv", ".md"}
-    for path in written:
-        if path.suffix == ".csv":
-            assert list(csv.reader(path.open(encoding="utf-8")))
+    (cells,) = [path for path in written if path.name == "cells.csv"]
+    rows = list(csv.DictReader(cells.read_text("utf-8").splitlines()))
+    assert len(rows) == 4
+    assert all(float(row["latency_p50_ns"]) > 0 for row in rows)
 
 
 def test_the_plan_tells_cells_and_time(benchfarm) -> None:
