@@ -157,6 +157,18 @@ _KINDS = (
         "Do not credit the delegate with the number; use an engine build that tells its placement.",
     ),
     FindingKind(
+        "POWER-INTEGRITY",
+        Severity.DOUBT,
+        "Some readings of power were left out, or look odd; the energy rests on the others.",
+        "Look at the trace of the power source; repeat if it happens often.",
+    ),
+    FindingKind(
+        "ENERGY-UNCERTAIN",
+        Severity.DOUBT,
+        "The energy is less certain than 5 %, because of idle power or too short a run.",
+        "Measure longer, keep the device quieter at idle, or repeat with more trials.",
+    ),
+    FindingKind(
         "RECOVERED",
         Severity.INVALID,
         "The trial was cut off; these are the blocks that had been stored by then.",

@@ -1,0 +1,138 @@
+"""Watts from a battery gauge, whose unit and sign every vendor chooses for itself.
+
+Neither is believed; both are found from the readings. And the gauge only tells the device's power
+while nobody else supplies it. What proves that is the current itself: under load it moves towards
+discharge, and it has to lie on that side of zero, idle and running alike. A status that the system
+reports proves nothing: ``dumpsys battery unplug`` changes the report and the charger goes on.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from harness.stats.traces import Trace
+from harness.validity.energy.held import Held, held, idle_error
+from harness.validity.energy.refusal import RefusalCode, Refused
+from harness.validity.energy.series import Series, Windows, usable
+
+Reported = Literal["charging", "discharging", "unknown"]
+
+#: A cell or two in series: what any phone's battery shows, in volts.
+_VOLTS = (2.5, 15.0)
+#: What a phone draws that is awake, with its model loaded, and at most, in amperes.
+_AMPERES = (0.01, 10.0)
+#: Units in use, largest number per ampere or volt first.
+_PER_UNIT = (1e-6, 1e-3, 1.0)
+#: Below this an awake phone is fed by somebody else.
+_LEAST_IDLE_W = 0.05
+#: The response to load has to stand out of the noise by so many standard errors.
+_SIGNIFICANT = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the readings told about the gauge: factors to SI, and which sign discharging has."""
+
+    amperes_per_unit: float
+    volts_per_unit: float
+    discharge_sign: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatteryPower:
+    """Watts drawn from the battery."""
+
+    held: Held
+    calibration: Calibration
+
+
+def battery_power(
+    current: Trace,
+    voltage: Trace,
+    windows: Windows,
+    reported: Reported = "unknown",
+    known_sign: int | None = None,
+) -> BatteryPower:
+    """Power of a device that runs on its battery. Raises Refused.
+
+    ``known_sign`` is the unit's discharge sign from an earlier calibration. It serves where a load
+    is too light to show in the current; what it then proves is the same: discharge throughout.
+    """
+    gauge = held(usable(current), windows)
+    volts_per_unit, volts = _volts(usable(voltage))
+    sign, how = _discharge_sign(gauge, windows, reported, known_sign)
+    amperes_per_unit = _amperes_per_unit(gauge, windows)
+    series = gauge.series
+    place = np.searchsorted(volts.at_ns, series.at_ns, side="right") - 1
+    watts = np.abs(series.value) * amperes_per_unit * volts.value[np.maximum(place, 0)]
+    power = Held(Series(series.at_ns, watts, (*series.doubts, *volts.doubts)), gauge.period_s)
+    idle_w = min(power.mean(windows.before).value, power.mean(windows.after).value)
+    if idle_w < _LEAST_IDLE_W:
+        raise Refused(
+            RefusalCode.CHARGING,
+            f"the battery gave {idle_w * 1e3:.1f} mW at idle, too little for an awake device; "
+            "somebody else supplies it: cut the USB power and verify by the current",
+        )
+    return BatteryPower(power, Calibration(amperes_per_unit, volts_per_unit, sign, how))
+
+
+def _discharge_sign(
+    gauge: Held, windows: Windows, reported: Reported, known_sign: int | None
+) -> tuple[int, str]:
+    """Which sign discharging has, proven by what the current does under load."""
+    before, run, after = (gauge.mean(span) for span in windows.all)
+    noise = math.hypot(run.error, idle_error(before, after))
+    response = run.value - (before.value + after.value) / 2
+    if abs(response) > _SIGNIFICANT * noise:
+        sign, how = int(math.copysign(1, response)), "the current's response to the load"
+    elif known_sign:
+        sign, how = int(math.copysign(1, known_sign)), "an earlier calibration of the unit"
+    else:
+        raise Refused(
+            RefusalCode.UNPROVEN,
+            f"the current does not follow the load (status: {reported}), so it is not shown that "
+            "the device runs on its battery; cut the USB power, or use a heavier model",
+        )
+    if any(mean.value * sign <= 0 for mean in (before, run, after)):
+        raise Refused(
+            RefusalCode.CHARGING,
+            f"the current shows charging (status: {reported}); cut the USB power, or measure over "
+            "Wi-Fi: a status of discharging alone proves nothing",
+        )
+    return sign, how
+
+
+def _amperes_per_unit(gauge: Held, windows: Windows) -> float:
+    """The unit in which the current under load is a phone's."""
+    size = abs(gauge.mean(windows.run).value)
+    unit = _unit(size, _AMPERES)
+    if unit is None:
+        raise Refused(
+            RefusalCode.IMPLAUSIBLE,
+            f"a current of {size:.6g} under load is a phone's in no unit (A, mA, uA)",
+        )
+    return unit
+
+
+def _volts(series: Series) -> tuple[float, Series]:
+    """Voltage in volts, and the factor that makes it so. Readings out of range are left out."""
+    unit = _unit(float(np.median(series.value)), _VOLTS) if len(series) else None
+    if unit is None:
+        raise Refused(
+            RefusalCode.IMPLAUSIBLE, "the voltage is a battery's in no unit (V, mV, uV), or missing"
+        )
+    volts = series.value * unit
+    good = (volts >= _VOLTS[0]) & (volts <= _VOLTS[1])
+    odd = np.count_nonzero(~good)
+    doubts = (f"{odd} readings of the voltage were out of range",) if odd else ()
+    return unit, Series(series.at_ns, volts, series.doubts).only(good, *doubts)
+
+
+def _unit(size: float, plausible: tuple[float, float]) -> float | None:
+    least, most = plausible
+    return next((unit for unit in _PER_UNIT if least <= size * unit <= most), None)
