@@ -131,3 +131,139 @@ def test_a_native_crash_is_in_the_log_and_leaves_no_files(jvm, deadline):
     ended = runner.wait(deadline(20), CancelToken())
     assert ended.signal_name == "SIGABRT"  # the JVM catches SIGSEGV, reports, and aborts
     assert "SIGSEGV" in runner.log_text()
+
+
+# --- tensors of every kind ------------------------------------------------------------------
+
+
+def network(nodes, inputs, outputs):
+    """A small ONNX model; tensors are (name, type, shape)."""
+    from onnx import TensorProto, helper
+
+    made = [
+        [helper.make_tensor_value_info(n, getattr(TensorProto, t), s) for n, t, s in tensors]
+        for tensors in (inputs, outputs)
+    ]
+    graph = helper.make_graph([helper.make_node(*node) for node in nodes], "net", *made)
+    opset = [helper.make_opsetid("", 17)]
+    return helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+
+
+def infer(jvm, wire, *arrays):
+    """The outputs of one inference, as bytes and shapes."""
+    wire.say(m.Infer(tuple(jvm.push(array.tobytes()) for array in arrays), 0, 1))
+    outputs, _ = wire.hear_until(m.Done)
+    return outputs.frames, outputs.message.shapes
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype"),
+    [
+        *(("FLOAT", "float32"), ("DOUBLE", "float64"), ("FLOAT16", "float16"), ("BOOL", "bool")),
+        *(("INT8", "int8"), ("UINT8", "uint8"), ("INT32", "int32"), ("INT64", "int64")),
+    ],
+)
+def test_bytes_of_every_type_pass_unchanged(attempt, jvm, kind, dtype):
+    data = network([("Identity", ["x"], ["y"])], [("x", kind, [2, 3])], [("y", kind, [2, 3])])
+    wire = attempt(data)
+    loaded = wire.hear_a(m.Loaded)
+    assert [t.dtype for t in (*loaded.inputs, *loaded.outputs)] == [dtype, dtype]
+    x = np.array([[0, 1, 1], [1, 0, 1]], dtype)
+    assert infer(jvm, wire, x) == ((x.tobytes(),), ((2, 3),))
+
+
+def test_a_type_java_has_no_tensors_for_is_refused_by_name(attempt):
+    data = network([("Identity", ["x"], ["y"])], [("x", "UINT16", [2])], [("y", "UINT16", [2])])
+    assert "'x' holds uint16" in attempt(data).refused("model-rejected", fatal=False)
+
+
+def test_several_inputs_and_outputs_keep_their_order(attempt, jvm):
+    data = network(
+        [("Add", ["b", "a"], ["sum"]), ("Sub", ["b", "a"], ["difference"])],
+        [("b", "FLOAT", [2]), ("a", "FLOAT", [2])],
+        [("difference", "FLOAT", [2]), ("sum", "FLOAT", [2])],
+    )
+    wire = attempt(data)
+    assert [t.name for t in wire.hear_a(m.Loaded).inputs] == ["b", "a"]
+    b, a = np.array([5, 6], np.float32), np.array([1, 2], np.float32)
+    frames, _ = infer(jvm, wire, b, a)
+    assert [np.frombuffer(f, np.float32).tolist() for f in frames] == [[4, 4], [6, 8]]
+
+
+def test_outputs_whose_shape_only_the_inference_settles(attempt, jvm):
+    data = network(
+        [("NonZero", ["x"], ["y"])], [("x", "FLOAT", [4])], [("y", "INT64", [1, "found"])]
+    )
+    wire = attempt(data)
+    assert wire.hear_a(m.Loaded).outputs[0].shape == (1, -1)
+    for x, found in (([1, 0, 0, 1], [0, 3]), ([0, 0, 0, 0], []), ([1, 1, 1, 1], [0, 1, 2, 3])):
+        (frame,), shapes = infer(jvm, wire, np.array(x, np.float32))
+        assert shapes == ((1, len(found)),)
+        assert np.frombuffer(frame, np.int64).tolist() == found
+
+
+def test_an_inference_that_fails_is_told_in_the_engines_words(attempt, jvm):
+    data = network(
+        [("Reshape", ["x", "shape"], ["y"])],
+        [("x", "FLOAT", [4]), ("shape", "INT64", [1])],
+        [("y", "FLOAT", ["n"])],
+    )
+    wire = attempt(data)
+    wire.hear_a(m.Loaded)
+    digests = jvm.push(bytes(16)), jvm.push(np.array([3], np.int64).tobytes())
+    wire.say(m.Infer(digests, 0, 1))
+    assert "Reshape" in wire.refused("inference-failed", fatal=False)
+    wire.say(m.Run(digests, (m.Block(0, 1),), final=True))
+    assert "Reshape" in wire.refused("inference-failed", fatal=False)
+    wire.say(m.Unload(), jvm.load_message())
+    wire.hear_a(m.Loaded)
+
+
+@pytest.mark.parametrize("name", ["mnist.onnx", "rfb320_nopost.onnx", "silero_vad_16k_op15.onnx"])
+def test_real_models_give_what_python_gives(attempt, jvm, shared_models, name):
+    ort = pytest.importorskip("onnxruntime")
+    path = shared_models / name
+    changes = {"shapes": {"input": (1, 576)}} if name.startswith("silero") else {}
+    wire = attempt(path.read_bytes(), **changes)
+    loaded = wire.hear_a(m.Loaded)
+    rng = np.random.default_rng(5)
+    arrays = [
+        np.array(16000, t.dtype) if not t.shape else rng.uniform(0, 1, t.shape).astype(t.dtype)
+        for t in loaded.inputs
+    ]
+    frames, shapes = infer(jvm, wire, *arrays)
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    wanted = session.run(None, {t.name: a for t, a in zip(loaded.inputs, arrays, strict=True)})
+    for frame, shape, want in zip(frames, shapes, wanted, strict=True):
+        assert shape == want.shape
+        made = np.frombuffer(frame, want.dtype).reshape(shape)
+        np.testing.assert_allclose(made, want, rtol=1e-4, atol=1e-5)
+
+
+# --- links that break -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("phase", ["hello", "load", "run", "infer"])
+def test_a_link_closed_in_any_phase_loses_nothing(jvm, x, phase):
+    """What was sent before the link broke is done; the host hears of it on the next link."""
+    digest = jvm.push(x.tobytes())
+    said = {
+        "hello": [],
+        "load": [jvm.load_message()],
+        "run": [jvm.load_message(), m.Run((digest,), (m.Block(7, 50),), final=True)],
+        "infer": [jvm.load_message(), m.Infer((digest,), 0, 1)],
+    }[phase]
+    runner = jvm.start()
+    wire = jvm.connect(runner)
+    session = wire.greet(runner.token).session
+    if said:
+        wire.say(*said)
+        wire.hear_a(m.Loaded)  # so it is certain that all of it arrived, being one piece
+    wire.close()
+    again = jvm.connect(runner)
+    assert again.greet(runner.token, session=session, last_seq=0).received == len(said)
+    heard = [] if not said else [again.hear_a(m.Loaded).seq]
+    if len(said) == 2:
+        heard += [packet.message.seq for packet in again.hear_until(m.Done)]
+    assert heard == list(range(1, len(heard) + 1))
+    assert len(heard) == {"hello": 0, "load": 1, "run": 3, "infer": 3}[phase]

@@ -167,7 +167,7 @@ final class OrtModel implements ReadModel, Model {
 
     @Override
     public void invoke() throws OrtException {
-        result = session.run(given, pinned);
+        result = pinned.isEmpty() ? session.run(given) : session.run(given, pinned);
     }
 
     @Override
