@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -26,11 +27,21 @@ def wait_for_line(process: subprocess.Popen[str], start: str) -> None:
 def wait_for_runner(process: subprocess.Popen[str]) -> psutil.Process:
     """Wait until a runner of the background run is at work."""
     host = psutil.Process(process.pid)
-    while True:
+    while still_running(process):
         for child in host.children(recursive=True):
-            if "device_agents.local.runner" in " ".join(child.cmdline()):
-                return child
-        assert process.poll() is None, "the run ended before a runner was seen"
+            with contextlib.suppress(psutil.NoSuchProcess):  # ended while we looked
+                if "device_agents.local.runner" in " ".join(child.cmdline()):
+                    return child
+    pytest.fail("the run ended before a runner was seen")
+
+
+def still_running(process: subprocess.Popen[str]) -> bool:
+    """Give the process a moment; whether it still runs after that."""
+    try:
+        process.wait(timeout=0.02)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
 
 
 def outcomes(benchfarm) -> list[str]:
@@ -63,9 +74,9 @@ def test_kill_9_loses_at_most_the_trial_in_progress_and_its_blocks_come_back(
     process = start_benchfarm("run", write_scenario(**LONG))
     wait_for_line(process, "[1/3]")
     runner = wait_for_runner(process)
-    raw = tmp_path.glob("results/runs/*/trials/*/*")
-    while not any(path.suffix == ".arrows" for path in raw):  # blocks of the second trial
-        raw = tmp_path.glob("results/runs/*/trials/*/*")
+    second_trial = "results/runs/*/trials/*/samples.arrows"  # raw blocks: a trial in progress
+    while still_running(process) and not list(tmp_path.glob(second_trial)):
+        pass
     process.kill()
     process.wait()
     runner.wait(timeout=20)  # the runner dies with its host
