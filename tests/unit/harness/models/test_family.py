@@ -26,7 +26,8 @@ def test_what_changes_the_bytes_changes_the_key(family: Family) -> None:
         key(family, fmt=ModelFormat.TFLITE),
         key(replace(family, seed=4)),
         key(replace(family, parameters={"width": 0.2})),
-        key(replace(family, input=replace(family.input, range=(-1.0, 1.0)))),
+        key(replace(family, inputs=(replace(family.input, range=(-1.0, 1.0)),))),
+        key(replace(family, dataset="digits")),
         key(replace(family, variants={**family.variants, "int8-static": other})),
     ]
     assert len(set(changed)) == len(changed)
