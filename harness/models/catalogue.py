@@ -22,7 +22,7 @@ from harness.variant import ModelFormat
 
 _SCHEMA_VERSION = 1
 _NAME_LIMIT = 120
-_TRAINED = "trained"
+_SEEDED, _TRAINED = "seeded", "trained"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,17 @@ class Catalogue:
         """The variants of a family, in the order of the file."""
         return tuple(self.family(family).variants)
 
-    def check(self, family: str, variant: str, fmt: ModelFormat) -> Family:
-        """The family, once it is certain that it has this variant in this format."""
+    def check_variant(self, family: str, variant: str) -> Family:
+        """The family, once it is certain that it has this variant."""
         found = self.family(family)
         if variant not in found.variants:
             hint = suggestion(variant, tuple(found.variants))
             raise CatalogueError(f"{family} has no variant {variant!r}; {hint}")
+        return found
+
+    def check(self, family: str, variant: str, fmt: ModelFormat) -> Family:
+        """The family, once it is certain that it has this variant in this format."""
+        found = self.check_variant(family, variant)
         if fmt not in found.formats:
             known = ", ".join(found.formats)
             raise CatalogueError(f"{family} is not made as {fmt}; use one of {known}")
@@ -105,7 +110,7 @@ _FAMILY: Record[dict[str, Any]] = Record(
         "note": Key(Text(limit=2000), "what a reader should know"),
         "builder": Key(Choice(tuple(BUILDERS)), "what makes the layers", required=True),
         "parameters": Key(NUMBERS, "numbers for the builder"),
-        "weights": Key(Choice(("seeded", _TRAINED)), "where the weights come from", required=True),
+        "weights": Key(Choice((_SEEDED, _TRAINED)), "where the weights come from", required=True),
         "seed": Key(SEED, "start of the random weights", required=True),
         "dataset": Key(Choice(DATASET_NAMES), "real data for training, calibration and accuracy"),
         "input": Key(Many(TENSOR), "the input tensor, or several", required=True),
@@ -160,8 +165,7 @@ def _family(name: str, node: Node, values: dict[str, Any]) -> Family:
     _check_parameters(family, keys.get("parameters", node))
     for key in ("input", "output"):
         check_tensors(family, key, keys[key])
-    if family.dataset is not None and family.input.preprocessing is None:
-        raise keys["dataset"].error("needs preprocessing at the input to become tensors")
+    _check_data(family, node)
     for variant, child in entries(keys["variants"]).items():
         _check_name(variant, child)
         check_variant(family, variant, child)
@@ -171,6 +175,18 @@ def _family(name: str, node: Node, values: dict[str, Any]) -> Family:
 def _taken(name: str, defined_as: str, known: Family) -> str:
     what = "this family" if name == defined_as else f"the grid's family {name!r}"
     return f"{what} is defined in {known.origin} already; rename it"
+
+
+def _check_data(family: Family, node: Node) -> None:
+    """Networks that learn are trained on a dataset, and a dataset is preprocessed."""
+    keys, learns = entries(node), BUILDERS[family.builder].teachable
+    right = _TRAINED if learns else _SEEDED
+    if family.weights != right:
+        raise keys["weights"].error(f"{family.builder} has {right} weights; write {right}")
+    if learns and family.dataset is None:
+        raise node.error("the key 'dataset' is missing: the data to train on")
+    if family.dataset is not None and family.input.preprocessing is None:
+        raise keys["dataset"].error("needs preprocessing at the input to become tensors")
 
 
 def _check_axis(family: Family, axis: str, node: Node, values: tuple[float, ...]) -> None:
