@@ -49,6 +49,7 @@ def _run(job_path: Path, log_path: Path) -> int | None:
     environment = {
         **os.environ,
         "PYTHONHASHSEED": "0",  # converters that walk over sets must walk the same way each time
+        "OPENBLAS_NUM_THREADS": "1",  # so that no sum depends on the number of cores
         "TMPDIR": str(job_path.parent),
     }
     command = [sys.executable, "-P", "-m", "harness.models.convert", str(job_path)]

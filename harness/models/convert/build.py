@@ -17,6 +17,10 @@ from harness.models.methods import PRUNE
 from harness.variant import ModelFormat
 
 _REPRODUCIBLE = "byte-identical with the same tool versions"
+_TRAINED = (
+    "byte-identical with the same tool versions on one kind of processor; training elsewhere may "
+    "end at other weights, so pin the digest"
+)
 _PROOF_SAMPLES = 4
 _PROOF_SEED = 0x70726F6F66  #: apart from every calibration seed, so that proof is no repetition
 
@@ -43,7 +47,7 @@ def build(recipe: dict[str, Any], target: Path) -> dict[str, object]:
         },
         "inspection": inspect(target, fmt).to_json(),
         "multiply_accumulates": multiplications(network),
-        "reproducible": _REPRODUCIBLE,
+        "reproducible": _TRAINED if recipe["network"]["dataset"] else _REPRODUCIBLE,
         **pruned,
     }
 
