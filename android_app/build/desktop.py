@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 from android_app.build import artefacts, java, sources, tools
@@ -23,17 +24,18 @@ _HEAP = ("-XX:+UseSerialGC", "-Xms96m", "-Xmn64m", "-Xmx512m")
 _CRASH = ("-XX:+ErrorFileToStderr", "-XX:-UsePerfData")
 
 
-def command() -> list[str]:
+@cache
+def command() -> tuple[str, ...]:
     """How to start the runner on this machine's JVM; its arguments follow (see ``Main``).
 
-    Compiles when the sources changed. Raises ToolMissing or ArtefactUnavailable where that is
+    Compiles when the sources changed, and looks for that once in a process. Raises ToolMissing or ArtefactUnavailable where that is
     impossible.
     """
     classes, jars = _classes()
     native = _once("native", artefacts.sha256(jars["onnxruntime"])[:16], _unpacker(jars))
     class_path = ":".join(map(str, [classes, jars["onnxruntime"]]))
     options = (*_HEAP, *_CRASH, f"-Donnxruntime.native.path={native}")
-    return ["java", *options, "-cp", class_path, MAIN]
+    return ("java", *options, "-cp", class_path, MAIN)
 
 
 def test_command(properties: Mapping[str, str]) -> list[str]:
