@@ -168,9 +168,11 @@ def _print(compared: Compared) -> None:
 
 
 def _cell(row: CellComparison) -> str:
+    from harness.validity.comparability import level
     from harness.validity.limits import describe
 
-    return describe(row.candidate.cell)
+    cell = row.candidate.cell
+    return f"{describe(cell)}, {level(cell, ('options',))}" if cell.options else describe(cell)
 
 
 def _level(row: CellComparison, name: str, factors: tuple[str, ...]) -> str:

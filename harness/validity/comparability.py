@@ -13,7 +13,7 @@ what changes from trial to trial by nature, such as temperatures, which have gat
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from harness.errors import UserError
@@ -96,18 +96,20 @@ FIELDS: dict[str, Reader] = {
     "format": _cell(lambda cell: cell.variant.format.value),
     "model digest": _cell(lambda cell: cell.variant.digest[:12]),
     "inputs": _records(lambda record: " ".join(digest[:12] for digest in record.input_digests)),
-    "shapes": _cell(lambda cell: cell.shapes),
+    "shapes": _cell(lambda cell: _settings(cell.shapes)),
     "engine": _cell(lambda cell: cell.engine),
     "engine version": _records(lambda record: record.engine.get("version")),
-    "engine settings": _records(lambda record: _lasting(record.engine)),
-    "options": _cell(lambda cell: cell.options),
+    "engine settings": _records(lambda record: _settings(_lasting(record.engine))),
+    "options": _cell(lambda cell: _settings(cell.options)),
     "delegate": _cell(lambda cell: cell.delegate),
     "threads": _cell(lambda cell: cell.threads),
     "batch": _cell(lambda cell: cell.batch),
-    "load": _cell(lambda cell: asdict(cell.load) if cell.purpose == "timing" else "memory pass"),
+    "load": _cell(
+        lambda cell: asdict(cell.load) if cell.purpose == "timing" else f"{cell.purpose} pass"
+    ),
     "runner": _records(lambda record: record.runner.get("runner")),
     "runner version": _records(lambda record: record.runner.get("version")),
-    "runner build": _records(lambda record: _lasting(record.runner)),
+    "runner build": _records(lambda record: _settings(_lasting(record.runner))),
     "harness version": _records(lambda record: record.harness.get("version")),
 }
 
@@ -221,7 +223,7 @@ def single_unit(
 
 
 def _names(cell: Cell) -> dict[str, str]:
-    keys = cell_keys(cell) | {"options": _text(cell.options), "shapes": _text(cell.shapes)}
+    keys = cell_keys(cell) | {"options": _settings(cell.options), "shapes": _settings(cell.shapes)}
     return {factor: keys[factor] for factor in CELL_FACTORS}
 
 
@@ -233,9 +235,13 @@ def _lasting(facts: dict[str, str | int | float | bool]) -> dict[str, object]:
     return {name: value for name, value in facts.items() if name not in _PASSING | _TOLD_APART}
 
 
+def _settings(values: Mapping[str, object]) -> str:
+    """``threads=4, xnnpack=true``, the same for equal settings."""
+    written = (f"{name}={json.dumps(value, default=str)}" for name, value in values.items())
+    return ", ".join(sorted(written)) or "none"
+
+
 def _text(value: object) -> str:
     if value is None or value == "":
         return UNKNOWN
-    if isinstance(value, dict):
-        return json.dumps(value, sort_keys=True, default=str) if value else "none"
-    return str(value)
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict) else str(value)

@@ -105,7 +105,9 @@ def _block(median_ns: float, seed: int) -> tuple[BlockRecord, dict[str, np.ndarr
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    # Nothing here is about power cuts, and half the time would go into waiting for the disk.
+    monkeypatch.setattr("os.fsync", lambda _: None)
     return Lab(ResultsStore(tmp_path / "results", clock=ManualClock()))
 
 
