@@ -53,6 +53,17 @@ def check_precision_name(precision: str) -> None:
         )
 
 
+def precision_found(inspection: Inspection) -> str:
+    """What a file of unknown making can be called: the narrowest claim that holds."""
+    for precision in ("int2", "int4", "int8", FP16, FP32):
+        try:
+            check_file(Claim(precision), inspection)
+        except CatalogueError:
+            continue
+        return precision
+    return MIXED
+
+
 def check_file(claim: Claim, inspection: Inspection) -> None:
     """The file is what it is called."""
     check_precision_name(claim.precision)

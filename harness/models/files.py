@@ -75,11 +75,14 @@ class CacheFiles:
 
     def manifests(self) -> list[dict[str, Any]]:
         """The manifests of all variants that were built or imported here."""
-        found = [
-            _read_json(path)
-            for folder in ("recipes", "names")
-            for path in sorted((self.root / folder).glob("*.json"))
-        ]
+        return self._manifests("recipes") + self.named_manifests()
+
+    def named_manifests(self) -> list[dict[str, Any]]:
+        """Those of a user's own variants."""
+        return self._manifests("names")
+
+    def _manifests(self, folder: str) -> list[dict[str, Any]]:
+        found = (_read_json(path) for path in sorted((self.root / folder).glob("*.json")))
         return [item for item in found if item and self.find(str(item.get("digest")))]
 
     def manifest_of(self, digest: str) -> dict[str, Any] | None:

@@ -120,7 +120,7 @@ def sensitivity(
     """Each layer with weights under each setting, in the model's order."""
     pairs = [(name, kind, setting) for name, kind in bench.layers for setting in settings]
     policies = [only(name, setting) for name, _, setting in pairs]
-    found = []
+    found: list[LayerLoss] = []
     for (name, kind, setting), tried in zip(pairs, bench.try_policies(policies), strict=True):
         progress(f"{len(found) + 1}/{len(pairs)} {name}: {setting.method}")
         saved = saved_bytes(name, tried.inspection)

@@ -42,20 +42,40 @@ _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorPro
 
 
 def inspect(path: Path) -> Inspection:
-    """Look into an ONNX file; subgraphs of If and Loop are left out, which a note tells."""
-    model = onnx.load(path)
-    return _Reader(onnx.shape_inference.infer_shapes(model).graph).inspection()
+    """Look into an ONNX file, the inner graphs of If and Loop too."""
+    model = onnx.shape_inference.infer_shapes(onnx.load(path))
+    readers = [_Reader(graph) for graph in _graphs(model.graph)]
+    stored = {name for reader in readers for name in reader.stored}
+    given = [info for info in model.graph.input if info.name not in stored]
+    inner = len(readers) - 1
+    return Inspection(
+        weights=tuple(item for reader in readers for item in reader.weights()),
+        activations=tuple(item for reader in readers for item in reader.activations()),
+        operators=tuple(item for reader in readers for item in reader.operators()),
+        inputs=tuple(map(_port, given)),
+        outputs=tuple(map(_port, model.graph.output)),
+        notes=(f"{inner} inner graphs (If, Loop) are included",) if inner else (),
+    )
+
+
+def _graphs(graph: Any) -> Iterator[Any]:
+    """A graph and all graphs inside it."""
+    yield graph
+    for node in graph.node:
+        for item in node.attribute:
+            if item.HasField("g"):
+                yield from _graphs(item.g)
 
 
 class _Reader:
     def __init__(self, graph: Any) -> None:
         self._graph = graph
-        self._stored = {tensor.name: tensor for tensor in graph.initializer}
+        self.stored = {tensor.name: tensor for tensor in graph.initializer}
         for node in graph.node:
             if node.op_type == "Constant" and node.attribute[0].name == "value":
-                self._stored[node.output[0]] = node.attribute[0].t
+                self.stored[node.output[0]] = node.attribute[0].t
         self._readers: dict[str, list[tuple[Any, int]]] = {}
-        for node in graph.node:
+        for node in (node for inner in _graphs(graph) for node in inner.node):
             for place, name in enumerate(node.input):
                 self._readers.setdefault(name, []).append((node, place))
         self._maker = {name: node for node in graph.node for name in node.output}
@@ -64,24 +84,10 @@ class _Reader:
             for info in (*graph.input, *graph.value_info, *graph.output)
         }
 
-    def inspection(self) -> Inspection:
-        graph = self._graph
-        inner = sum(1 for node in graph.node for item in node.attribute if item.HasField("g"))
-        note = f"{inner} inner graphs (If, Loop) were not looked into"
-        given = [info for info in graph.input if info.name not in self._stored]
-        return Inspection(
-            weights=tuple(self._weights()),
-            activations=tuple(self._activations()),
-            operators=tuple(self._operators()),
-            inputs=tuple(map(_port, given)),
-            outputs=tuple(map(_port, graph.output)),
-            notes=(note,) if inner else (),
-        )
-
     # --- weights ------------------------------------------------------------------------------
 
-    def _weights(self) -> Iterator[Weight]:
-        for name, tensor in self._stored.items():
+    def weights(self) -> Iterator[Weight]:
+        for name, tensor in self.stored.items():
             reader, place = self._final_reader(name)
             if reader is None or self._is_parameter(name):
                 continue
@@ -120,11 +126,11 @@ class _Reader:
 
     # --- activations --------------------------------------------------------------------------
 
-    def _activations(self) -> Iterator[Activation]:
+    def activations(self) -> Iterator[Activation]:
         """Tensors in the type they are kept in: a QDQ pair's float sides are not kept at all."""
-        inputs = [info.name for info in self._graph.input if info.name not in self._stored]
+        inputs = [info.name for info in self._graph.input if info.name not in self.stored]
         for name in (*inputs, *(out for node in self._graph.node for out in node.output)):
-            if not name or name in self._stored or self._holds_weights(name):
+            if not name or name in self.stored or self._holds_weights(name):
                 continue
             if not self._is_float_side(name):
                 kind = self._types.get(name, TensorProto.UNDEFINED)
@@ -134,7 +140,7 @@ class _Reader:
         """Whether a tensor is nothing but a stored constant in another type."""
         node = self._maker.get(name)
         while node is not None and node.op_type in _TRANSPARENT and node.input:
-            if node.input[0] in self._stored:
+            if node.input[0] in self.stored:
                 return True
             node = self._maker.get(node.input[0])
         return False
@@ -147,7 +153,7 @@ class _Reader:
 
     # --- operators ----------------------------------------------------------------------------
 
-    def _operators(self) -> Iterator[Operator]:
+    def operators(self) -> Iterator[Operator]:
         for node in self._graph.node:
             if node.op_type in (*CONVERTERS, "Constant") or not self._computes(node):
                 continue
@@ -162,7 +168,7 @@ class _Reader:
         return not known or any(kind in _FLOATS for kind in known)
 
     def _type_of(self, name: str) -> int:
-        stored = self._stored.get(name)
+        stored = self.stored.get(name)
         return int(stored.data_type if stored is not None else self._types.get(name, 0))
 
     def _kind(self, node: Any) -> str:
@@ -182,7 +188,7 @@ class _Reader:
         return "float16" if any(halves) else "float"
 
     def _is_constant(self, name: str) -> bool:
-        return name in self._stored or self._holds_weights(name)
+        return name in self.stored or self._holds_weights(name)
 
     def _is_dequantized(self, name: str) -> bool:
         maker = self._maker.get(name)
@@ -193,8 +199,8 @@ class _Reader:
         maker = self._maker.get(name)
         while maker is not None and maker.op_type in _TRANSPARENT:
             source = maker.input[0]
-            if maker.op_type == "DequantizeLinear" and source in self._stored:
-                return is_integer(_type_name(self._stored[source].data_type))
+            if maker.op_type == "DequantizeLinear" and source in self.stored:
+                return is_integer(_type_name(self.stored[source].data_type))
             maker = self._maker.get(source)
         return False
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from onnx import TensorProto
+from onnx import TensorProto, version_converter
 
 from harness.models.convert import ConvertError
 from harness.models.convert.inspect_onnx import CONVERTERS, WEIGHTED
 from harness.models.convert.job import Layer
 
+_PER_CHANNEL_OPSET = 13  #: the first one whose DequantizeLinear has an axis
+_LEAST_IR = 4  #: the first version whose weights need not be inputs
 _QUANTIZED = ("QLinear", "MatMulInteger", "ConvInteger", "MatMulNBits", "QuantizeLinear")
 
 
@@ -23,8 +25,7 @@ def prepare(source: Path, target: Path) -> None:
     """
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    model = onnx.load(source)
-    check_float(model)
+    model = at_least_opset(load_float(source), _PER_CHANNEL_OPSET)
     name_layers(model)
     # Symbolic shapes are the tool's weak side, and quantizing weights does not need them.
     for skip in (False, True):
@@ -39,6 +40,36 @@ def prepare(source: Path, target: Path) -> None:
     prepared = onnx.load(target)
     name_layers(prepared)
     onnx.save(prepared, target)
+
+
+def load_float(source: Path) -> Any:
+    """A float model whose weights are no inputs, as they are in files of IR version 3.
+
+    Tools take such weights for data that the caller feeds. Raises :class:`ConvertError` for a model
+    that is quantized already.
+    """
+    model = onnx.load(source)
+    check_float(model)
+    stored = {tensor.name for tensor in model.graph.initializer}
+    real = [info for info in model.graph.input if info.name not in stored]
+    del model.graph.input[:]
+    model.graph.input.extend(real)
+    model.ir_version = max(model.ir_version, _LEAST_IR)
+    return model
+
+
+def at_least_opset(model: Any, wanted: int) -> Any:
+    """The model in an opset that has the operators' newer forms; itself if it has it already."""
+    versions = {item.domain: item.version for item in model.opset_import}
+    if versions.get("", wanted) >= wanted:
+        return model
+    try:
+        return version_converter.convert_version(model, wanted)
+    except Exception as error:
+        raise ConvertError(
+            f"opset {versions['']} cannot be converted to {wanted} ({_line(error)}); export the "
+            "model in a newer opset"
+        ) from error
 
 
 def layers(path: Path) -> tuple[Layer, ...]:

@@ -13,7 +13,7 @@ from harness.models.convert import ConvertError
 from harness.models.convert.feeds import Feeds
 from harness.models.convert.job import Call, Layer, Plan, Request, plan_of
 from harness.models.convert.methods import onnx_dynamic, onnx_static, onnx_weights
-from harness.models.convert.onnx_file import check_float, layers, prepare, save
+from harness.models.convert.onnx_file import layers, load_float, prepare, save
 from harness.models.methods import METHODS
 
 _STATIC, _DYNAMIC = "int8-static", "int8-dynamic"
@@ -32,12 +32,21 @@ class OnnxQuantizer:
 
     def quantize(self, recipe: Mapping[str, Any], feeds: Feeds | None, target: Path) -> None:
         """Write the file that a recipe asks for; :class:`ConvertError` where that is impossible."""
+        try:
+            save(self._made(recipe, feeds), target)
+        except (ConvertError, OSError, ImportError):
+            raise
+        except Exception as error:  # the tool's own mistakes come as anything
+            said = " ".join(str(error).split())[:200]
+            raise ConvertError(f"onnxruntime's quantizer gave up on the model: {said}") from error
+
+    def _made(self, recipe: Mapping[str, Any], feeds: Feeds | None) -> Any:
         if recipe["method"] == "fp16":
-            self._halve(target)
-            return
+            from harness.models.convert.methods import onnx_fp16
+
+            return onnx_fp16.apply(load_float(self._source))
         known = self.layers()
-        plan = plan_of(recipe, known)
-        save(self._passes(Request(plan, feeds), known), target)
+        return self._passes(Request(plan_of(recipe, known), feeds), known)
 
     def _ready(self) -> Path:
         if self._prepared is None:
@@ -45,13 +54,6 @@ class OnnxQuantizer:
             prepare(self._source, path)
             self._prepared = path
         return self._prepared
-
-    def _halve(self, target: Path) -> None:
-        from harness.models.convert.methods import onnx_fp16
-
-        model = onnx.load(self._source)
-        check_float(model)
-        save(onnx_fp16.apply(model), target)
 
     def _passes(self, request: Request, known: Sequence[Layer]) -> Any:
         """Static quantization first, because it runs the model; then what changes weights only."""

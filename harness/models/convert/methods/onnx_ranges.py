@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
 from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
 
@@ -31,9 +32,11 @@ def measure(model: Path, call: Call, feeds: Feeds, target: Path) -> None:
         calibrate_method=METHODS[call["calibration"]],
         extra_options=_options(call),
     )
+    inputs = onnx.load(model, load_external_data=False).graph.input
+    ranks = {info.name: len(info.type.tensor_type.shape.dim) for info in inputs}
     for start in range(0, sample_count(feeds), _CHUNK):
         part = {name: array[start : start + _CHUNK] for name, array in feeds.items()}
-        calibrator.collect_data(_Reader(part))
+        calibrator.collect_data(_Reader(part, ranks))
     save_tensors_data(calibrator.compute_data(), target)
 
 
@@ -46,10 +49,16 @@ def _options(call: Call) -> dict[str, Any]:
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
-    """Hands the samples out one by one."""
+    """Hands the samples out one by one; those of inputs without a batch lose theirs."""
 
-    def __init__(self, feeds: Feeds) -> None:
-        self._samples: Iterator[dict[str, Any]] = each_sample(feeds)
+    def __init__(self, feeds: Feeds, ranks: dict[str, int]) -> None:
+        self._samples: Iterator[dict[str, Any]] = (
+            {
+                name: value[0] if value.ndim > ranks[name] else value
+                for name, value in sample.items()
+            }
+            for sample in each_sample(feeds)
+        )
 
     def get_next(self) -> dict[str, Any] | None:
         return next(self._samples, None)

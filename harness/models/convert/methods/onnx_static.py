@@ -30,6 +30,24 @@ def apply(
     """
     if not ranges.exists():
         onnx_ranges.measure(source, call, feeds, ranges)
+    for adjusts_weights in (True, False):
+        try:
+            _quantize(source, target, call, layers, ranges, adjusts_weights=adjusts_weights)
+            break
+        except ValueError:  # the tool trips over some biases when it adjusts weights to them
+            if not adjusts_weights:
+                raise
+
+
+def _quantize(
+    source: Path,
+    target: Path,
+    call: Call,
+    layers: Sequence[str],
+    ranges: Path,
+    *,
+    adjusts_weights: bool,
+) -> None:
     quantize_static(
         source,
         target,
@@ -40,5 +58,8 @@ def apply(
         nodes_to_quantize=list(layers),
         calibrate_method=onnx_ranges.METHODS[call["calibration"]],
         calibration_cache_path=ranges,
-        extra_options={"ActivationSymmetric": call["symmetric"]},
+        extra_options={
+            "ActivationSymmetric": call["symmetric"],
+            "QDQDisableWeightAdjustForInt32Bias": not adjusts_weights,
+        },
     )

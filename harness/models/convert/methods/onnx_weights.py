@@ -12,9 +12,9 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper, version_converter
+from onnx import helper, numpy_helper
 
-from harness.models.convert.onnx_file import weight_places
+from harness.models.convert.onnx_file import at_least_opset, weight_places
 
 #: The first opset whose DequantizeLinear has an axis; and the one where it takes 4-bit integers.
 _OPSET = {8: 13, 4: 21}
@@ -22,7 +22,7 @@ _OPSET = {8: 13, 4: 21}
 
 def apply(model: Any, layers: Sequence[str], bits: int, *, per_channel: bool) -> Any:
     """The model with the weights of ``layers`` in ``bits`` bits."""
-    model = _at_least_opset(model, _OPSET[bits])
+    model = at_least_opset(model, _OPSET[bits])
     graph, wanted = model.graph, set(layers)
     stored = {tensor.name: tensor for tensor in graph.initializer}
     replaced: dict[str, str] = {}
@@ -84,13 +84,6 @@ def _channel_axis(node: Any, place: int, rank: int) -> int:
     if node.op_type == "MatMul":
         return rank - 1 if place == 1 else rank - 2
     return 1  # recurrent layers: (directions, outputs, inputs)
-
-
-def _at_least_opset(model: Any, wanted: int) -> Any:
-    versions = {item.domain: item.version for item in model.opset_import}
-    if versions.get("", wanted) >= wanted:
-        return model
-    return version_converter.convert_version(model, wanted)
 
 
 def _drop_unused(graph: Any, names: dict[str, str]) -> None:

@@ -20,6 +20,10 @@ class TfliteFile:
 
     def __init__(self, path: Path) -> None:
         self.model = flatbuffer_utils.read_model(str(path))
+        for code in self.model.operatorCodes:
+            # Older files have the first field only, which the quantizer does not read: it would
+            # take every operator for an ADD and leave the model as it was without a word.
+            code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
         self.graph = self.model.subgraphs[0]
 
     def with_signature(self, target: Path) -> str:
