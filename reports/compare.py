@@ -91,7 +91,9 @@ def _pairs(same: Sequence[CellView]) -> list[Comparison]:
 
 
 def _setting(cell: CellView) -> tuple[str, ...]:
-    return tuple(cell.facets[name] for name in ("engine", "delegate", "threads", "options"))
+    return tuple(
+        cell.facets[name] for name in ("engine", "engine_version", "delegate", "threads", "options")
+    )
 
 
 def _rank(cell: CellView) -> float:

@@ -151,7 +151,7 @@ def _startup_row(cell: CellView, label: str, colours: dict[str, int], axis: Axis
     }
     warmup = cell.phases.get("warmup_ns")
     after = value_text("warmup_ns", warmup.value) if warmup else NOT_MEASURED
-    total = f"{sum(phases.values()):.4g} ms, then warm-up {after}{' ms' if warmup else ''}"
+    total = f"{sum(phases.values()):.4g} ms + {after}{' ms' if warmup else ''}"
     return StripRow(cell.anchor, 1, label, bar(segments, axis), total)
 
 

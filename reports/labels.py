@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from harness.record import Cell, TrialRecord
 from harness.scenario import Burst, Cold, Load, Offline, Periodic, SingleStream, Sustained
 from harness.units import format_duration, significant
@@ -14,12 +16,20 @@ FACETS: dict[str, str] = {
     "device": "Device",
     "model": "Model",
     "engine": "Engine",
+    "engine_version": "Engine version",
     "delegate": "Delegate",
+    "placement": "Placement",
     "threads": "Threads",
     "batch": "Batch",
     "options": "Options",
     "load": "Load",
 }
+
+#: The order in which a sentence names them.
+_SPOKEN = (
+    *("model", "engine", "delegate", "placement", "threads"),
+    *("batch", "options", "load", "device", "run"),
+)
 
 #: Start-up phases in the order they happen, by field of ``LoadTimes``.
 PHASES: dict[str, str] = {
@@ -48,15 +58,9 @@ _CHANNEL_FAMILIES = {
 #: Stored unit to shown unit and the factor between them.
 _CHANNEL_UNITS = {
     "bytes": ("MiB", 1 / 1024**2),
-    "B": ("MiB", 1 / 1024**2),
-    "khz": ("MHz", 1e-3),
     "kHz": ("MHz", 1e-3),
     "percent": ("%", 1.0),
-    "c": ("°C", 1.0),
-    "C": ("°C", 1.0),
-    "celsius": ("°C", 1.0),
     "degC": ("°C", 1.0),
-    "w": ("W", 1.0),
 }
 
 
@@ -65,7 +69,7 @@ def run_name(run_id: str, label: str | None) -> str:
     return f"{one_line(label)} ({run_id})" if label else run_id
 
 
-def facets(cell: Cell, run: str, engine_version: str) -> dict[str, str]:
+def facets(cell: Cell, run: str, records: Sequence[TrialRecord]) -> dict[str, str]:
     """The parts of the cell's name, cleaned for display; an absent part is an empty string."""
     shapes = {name: "x".join(map(str, shape)) for name, shape in sorted(cell.shapes.items())}
     options = [f"{name}={value}" for name, value in sorted(cell.options.items())]
@@ -74,8 +78,10 @@ def facets(cell: Cell, run: str, engine_version: str) -> dict[str, str]:
         "run": run,
         "device": one_line(cell.device_id),
         "model": one_line(cell.variant.label),
-        "engine": one_line(f"{cell.engine} {engine_version}"),
+        "engine": one_line(cell.engine),
+        "engine_version": _distinct(engine_version(record) for record in records),
         "delegate": one_line(cell.delegate),
+        "placement": _placement(cell, records),
         "threads": str(cell.threads),
         "batch": str(cell.batch),
         "options": one_line(", ".join(options)),
@@ -86,10 +92,26 @@ def facets(cell: Cell, run: str, engine_version: str) -> dict[str, str]:
 def cell_text(facet: dict[str, str], leave_out: frozenset[str] = frozenset()) -> str:
     """A cell's name on one line: ``mobilenet_v2/fp32, tflite 2.3, cpu, 1 thread``."""
     spelled = dict(facet)
+    spelled["engine"] = engine_text(facet)
     spelled["threads"] = f"{facet['threads']} thread{'' if facet['threads'] == '1' else 's'}"
     spelled["batch"] = f"batch {facet['batch']}"
-    order = ("model", "engine", "delegate", "threads", "batch", "options", "load", "device", "run")
-    return ", ".join(spelled[key] for key in order if spelled[key] and key not in leave_out)
+    return ", ".join(spelled[key] for key in _SPOKEN if spelled[key] and key not in leave_out)
+
+
+def engine_text(facet: dict[str, str]) -> str:
+    """``tflite 2.3.0``."""
+    return f"{facet['engine']} {facet['engine_version']}".rstrip()
+
+
+def _distinct(texts: Iterable[str]) -> str:
+    return " and ".join(sorted({text for text in texts if text}))
+
+
+def _placement(cell: Cell, records: Sequence[TrialRecord]) -> str:
+    """Where the graph really ran; for the processor itself that goes without saying."""
+    if cell.delegate == "cpu":
+        return ""
+    return _distinct(record.placed.text for record in records if record.placed)
 
 
 def load_text(load: Load) -> str:
@@ -124,11 +146,7 @@ def primary_metric(cell: Cell) -> str:
 
 def engine_version(record: TrialRecord) -> str:
     """The engine's version as the runner reported it, empty if it never did."""
-    for facts in (record.engine, record.runner):
-        for key in ("version", "engine_version", f"{record.trial.cell.engine}_version"):
-            if key in facts:
-                return one_line(str(facts[key]))
-    return ""
+    return one_line(str(record.engine.get("version", "")))
 
 
 def channel(name: str, unit: str) -> tuple[Channel, float]:

@@ -63,7 +63,7 @@ def _findings(findings: Sequence[FindingView]) -> Iterator[str]:
     for view in findings:
         seen = "; ".join(markdown_text(text) for text in view.examples)
         lines.append(
-            f"({view.mark}) **{view.id}** ({view.severity}, {view.trials} times): "
+            f"({view.mark}) **{view.id}** ({view.severity}, {_trials(view.trials)}): "
             f"{markdown_text(view.summary)} Seen: {seen}. {markdown_text(view.advice)}"
         )
     yield _bullets(lines)
@@ -98,6 +98,10 @@ def _run(run: RunView) -> Iterator[str]:
         *(f"device {device_text(facts)}" for facts in run.facts),
     ]
     yield _bullets(markdown_text(fact) for fact in facts)
+
+
+def _trials(count: int) -> str:
+    return f"{count} trial{'' if count == 1 else 's'}"
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.record import METRICS
 from harness.stats.interval import Estimate
-from harness.units import BYTES_PER_MIB, NS_PER_MS, significant
+from harness.units import BYTES_PER_MIB, NS_PER_MS, NS_PER_S, significant
 
 #: What stands where nothing was measured. Never a zero.
 NOT_MEASURED = "\u2014"
@@ -28,10 +28,14 @@ _SCALES = {
     "_percent": Scale("%", 1.0),
 }
 _COUNT = Scale("", 1.0)
+#: Where the unit of the suffix would give unreadable numbers.
+_OTHERWISE = {"throttle_onset_ns": Scale("s", NS_PER_S)}
 
 
 def scale(metric: str) -> Scale:
     """The display unit of a metric, from the suffix of its name."""
+    if metric in _OTHERWISE:
+        return _OTHERWISE[metric]
     return next((s for suffix, s in _SCALES.items() if metric.endswith(suffix)), _COUNT)
 
 
@@ -83,5 +87,5 @@ def estimate_text(metric: str, estimate: Estimate | None) -> str:
 def with_unit(metric: str, estimate: Estimate) -> str:
     """For sentences: ``7.651 ms [7.60, 7.70]``."""
     unit = scale(metric).unit
-    value = f"{value_text(metric, estimate.value)} {unit}".rstrip()
+    value = f"{value_text(metric, estimate.value)}\u00a0{unit}".rstrip()
     return f"{value} {interval_text(metric, estimate)}".rstrip()

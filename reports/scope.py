@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_SPEED = ("latency_", "invoke_", "input_", "output_", "throughput_", "cpu_per_inference_")
+_SPEED = (
+    "latency_",
+    "peak_p50_",
+    "late_p50_",
+    "invoke_",
+    "input_",
+    "output_",
+    "throughput_",
+    "cpu_per_inference_",
+)
 _STARTUP = ("import_", "load_", "prepare_", "first_", "cold_start_", "warmup_")
 
 #: Metric prefixes by finding ID. An ID that is not here concerns every number.
@@ -12,7 +21,9 @@ _SCOPES: dict[str, tuple[str, ...]] = {
     "TAIL-UNSUPPORTED": ("latency_p90_", "latency_p95_", "latency_p99_"),
     "OUTLIERS": ("latency_p99_", "latency_max_", "latency_mean_", "latency_std_"),
     "FEW-SAMPLES": _SPEED,
+    "SHORT-RUN": _SPEED,
     "WARMUP-CAPPED": _SPEED,
+    "NOT-STEADY": _SPEED,
     "DRIFT": _SPEED,
     "INTERFERENCE": (*_SPEED, *_STARTUP),
     "CPU-STARVED": (*_SPEED, *_STARTUP),
@@ -20,6 +31,8 @@ _SCOPES: dict[str, tuple[str, ...]] = {
     "GATE-TIMEOUT": (*_SPEED, *_STARTUP),
     "UNTRUSTED-CLOCK": (*_SPEED, *_STARTUP),
     "DROPPED-FRAMES": ("latency_", "throughput_", "dropped_"),
+    "POWER-INTEGRITY": ("energy_", "power_"),
+    "ENERGY-UNCERTAIN": ("energy_", "power_"),
     "SHORT-MEMORY-WAIT": ("rss_steady_", "pss_steady_"),
 }
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.record import ChannelRecord, ClockOffset, TrialRecord
-from harness.stats.downsample import downsample
 from harness.stats.samples import Samples
-from harness.units import NS_PER_MS, NS_PER_S
+from harness.units import NS_PER_MS
 from reports import labels
 from reports.model import Channel, Curve, FloatArray, QuantileCurve, TrialSeries
 from reports.source import TrialSource
-
-Int64Array = NDArray[np.int64]
+from reports.text import one_line
+from reports.thinning import CHUNK, Int64Array, Line
 
 #: Percentiles at which distributions are drawn: every percent, and finer towards the tail.
 PROBABILITIES: FloatArray = np.concatenate(
@@ -23,12 +21,43 @@ PROBABILITIES: FloatArray = np.concatenate(
 )
 
 
-def quantiles_ms(samples: Samples) -> FloatArray | None:
-    """Latency in ms of the timed inferences at ``PROBABILITIES``; None when nothing was timed."""
-    latency = samples.latency_ns[samples.timed]
-    if len(latency) == 0:
+class Latency:
+    """A trial's latencies and when they were; holds no other column."""
+
+    def __init__(self, samples: Samples) -> None:
+        self._start_ns, self._latency_ns = samples.start_ns, samples.latency_ns
+        self._timed = samples.timed
+        self.count = len(samples)
+        first = int(np.argmax(samples.timed)) if self.count else 0
+        #: Start of the first timed inference, of the first of all where none was timed.
+        self.origin_ns = int(samples.start_ns[first]) if self.count else 0
+
+    def timed_ns(self) -> Int64Array:
+        """A copy of the timed latencies."""
+        return self._latency_ns[self._timed]
+
+    def line(self, limit: int) -> Curve | None:
+        """Latency in ms over time, warm-up included; None without samples."""
+        line = Line(limit)
+        for first in range(0, self.count, CHUNK):
+            piece = slice(first, first + CHUNK)
+            line.feed(self._start_ns[piece], self._latency_ns[piece] / NS_PER_MS)
+        return line.curve(self.origin_ns)
+
+
+def quantiles_ms(latency_ns: Int64Array) -> FloatArray | None:
+    """Latencies in ms at ``PROBABILITIES``, linearly interpolated; None when there are none.
+
+    Sorts ``latency_ns`` in place.
+    """
+    if len(latency_ns) == 0:
         return None
-    return np.asarray(np.quantile(latency, PROBABILITIES) / NS_PER_MS, dtype=np.float64)
+    latency_ns.sort()
+    rank = PROBABILITIES * (len(latency_ns) - 1)
+    below = rank.astype(np.int64)
+    above = np.minimum(below + 1, len(latency_ns) - 1)
+    step = latency_ns[above] - latency_ns[below]
+    return (latency_ns[below] + step * (rank - below)) / NS_PER_MS
 
 
 def merge_quantiles(trials: Sequence[FloatArray]) -> QuantileCurve | None:
@@ -44,44 +73,51 @@ def merge_quantiles(trials: Sequence[FloatArray]) -> QuantileCurve | None:
 
 
 def trial_series(
-    source: TrialSource, samples: Samples, channels: dict[str, Channel], limit: int
+    source: TrialSource, latency: Latency, channels: dict[str, Channel], limit: int
 ) -> TrialSeries | None:
     """Latency and channels over time, at most ``limit`` points each; extremes are kept.
 
     Channels met for the first time are added to ``channels``.
     """
-    if len(samples) == 0:
+    line = latency.line(limit)
+    if line is None:
         return None
-    timed = np.flatnonzero(samples.timed)
-    origin_ns = int(samples.start_ns[timed[0] if len(timed) else 0])
-    latency = _curve(samples.start_ns, samples.latency_ns / NS_PER_MS, origin_ns, limit)
+    offsets = source.record.clock_offsets
+    shown, unavailable = _sort_out(source.record, channels)
+    lines = {name: Line(limit) for name in shown}
+    for batch in source.iter_trace_batches() if lines else ():
+        for name in lines.keys() & batch.keys():
+            record, factor = shown[name]
+            at_ns = on_runner_clock(batch[name].at_ns, record.clock, offsets)
+            lines[name].feed(at_ns, batch[name].value * factor)
     curves: dict[str, Curve] = {}
+    for name, channel_line in lines.items():
+        curve = channel_line.curve(latency.origin_ns)
+        if curve is None:
+            unavailable[name] = "no reading was taken while the trial ran"
+        else:
+            curves[name] = curve
+    return TrialSeries(line, latency.count, curves, unavailable)
+
+
+def _sort_out(
+    record: TrialRecord, channels: dict[str, Channel]
+) -> tuple[dict[str, tuple[ChannelRecord, float]], dict[str, str]]:
+    """The channels that can be drawn with their factors, and the others with their reasons."""
+    shown: dict[str, tuple[ChannelRecord, float]] = {}
     unavailable: dict[str, str] = {}
-    stored = frozenset(source.trace_channels())
-    for record in source.record.channels:
-        described, factor = labels.channel(record.name, record.unit)
-        channels.setdefault(record.name, described)
-        reason = _why_not_shown(record, source.record, record.name in stored)
-        if reason:
-            unavailable[record.name] = reason
-            continue
-        trace = source.trace(record.name)
-        if len(trace.at_ns) == 0:
-            unavailable[record.name] = "no reading was taken while the trial ran"
-            continue
-        at_ns = on_runner_clock(trace.at_ns, record.clock, source.record.clock_offsets)
-        curves[record.name] = _curve(at_ns, trace.value * factor, origin_ns, limit)
-    return TrialSeries(latency, len(samples), curves, unavailable)
-
-
-def _why_not_shown(channel: ChannelRecord, record: TrialRecord, stored: bool) -> str:
-    if channel.unavailable:
-        return channel.unavailable
-    if not stored:
-        return "no reading was taken while the trial ran"
-    if channel.clock == "host" and not record.clock_offsets:
-        return "no clock offset was measured, so it cannot be placed beside latency"
-    return ""
+    for channel in record.channels:
+        described, factor = labels.channel(channel.name, channel.unit)
+        channels.setdefault(channel.name, described)
+        if channel.unavailable is not None:
+            unavailable[channel.name] = one_line(channel.unavailable)
+        elif channel.clock == "host" and not record.clock_offsets:
+            unavailable[channel.name] = (
+                "no clock offset was measured, so it cannot be placed beside latency"
+            )
+        else:
+            shown[channel.name] = (channel, factor)
+    return shown, unavailable
 
 
 def on_runner_clock(at_ns: Int64Array, clock: str, offsets: Sequence[ClockOffset]) -> Int64Array:
@@ -99,9 +135,3 @@ def on_runner_clock(at_ns: Int64Array, clock: str, offsets: Sequence[ClockOffset
         np.array([ping.offset_ns - base for ping in offsets], dtype=np.float64),
     )
     return at_ns + base + drift.astype(np.int64)
-
-
-def _curve(at_ns: Int64Array, values: FloatArray, origin_ns: int, limit: int) -> Curve:
-    if len(at_ns) > limit:
-        at_ns, values = downsample(at_ns, values, limit)
-    return Curve((at_ns - origin_ns) / NS_PER_S, np.asarray(values, dtype=np.float64))

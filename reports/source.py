@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +16,7 @@ from harness.stats.samples import Samples
 
 
 class TraceLike(Protocol):
-    """One channel's readings in time order."""
+    """Readings of one channel in time order."""
 
     @property
     def at_ns(self) -> NDArray[np.int64]:
@@ -37,14 +37,8 @@ class TrialSource(Protocol):
     def samples(self) -> Samples:
         """All inferences, warm-up included; empty when none was stored."""
 
-    def trace_channels(self) -> Sequence[str]:
-        """Names of the channels that have readings."""
-
-    def trace(self, channel: str) -> TraceLike:
-        """The readings of one channel."""
-
-    def log(self) -> str:
-        """What the runner wrote."""
+    def iter_trace_batches(self) -> Iterator[Mapping[str, TraceLike]]:
+        """Readings by channel, one bounded stretch of time after another."""
 
 
 class RunSource(Protocol):
@@ -58,11 +52,8 @@ class RunSource(Protocol):
     def plan(self) -> RunPlan:
         """What was decided before the first trial."""
 
-    def records(self) -> Iterator[TrialRecord]:
-        """The latest attempt of every trial that was finished, in plan order."""
-
     def missing(self) -> tuple[Trial, ...]:
         """Planned trials that have no record."""
 
     def trial(self, trial_id: str) -> TrialSource:
-        """Samples and traces of one trial."""
+        """The latest attempt at a trial that has a record."""

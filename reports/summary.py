@@ -11,6 +11,7 @@ from reports import labels
 from reports.compare import Certainty, Comparison, quantized_pairs, winners
 from reports.model import CellView, ReportModel
 from reports.quantities import title, with_unit
+from reports.scope import concerns
 from reports.text import one_line
 
 #: More statements than this are a table, and there is one below.
@@ -64,9 +65,10 @@ def device_text(facts: DeviceFacts) -> str:
 
 def varying(cells: tuple[CellView, ...]) -> frozenset[str]:
     """The facets in which the cells differ; the others need to be said only once."""
-    return frozenset(
-        name for name in labels.FACETS if len({cell.facets[name] for cell in cells}) > 1
-    )
+    found = {name for name in labels.FACETS if len({cell.facets[name] for cell in cells}) > 1}
+    if "engine_version" in found:  # an engine is named with its version
+        found.add("engine")
+    return frozenset(found)
 
 
 def _measured(model: ReportModel) -> str:
@@ -86,10 +88,12 @@ def _winner_text(found: Comparison, model: ReportModel) -> str:
     value = with_unit(found.metric, found.better.estimates[found.metric])
     next_value = with_unit(found.metric, found.other.estimates[found.metric])
     context = _context(found.better, model)
-    head = f"{context}{better} is fastest with {value} {title(found.metric)}"
+    head = f"{context}{better} is fastest: {value} {title(found.metric)}."
     if found.certainty is Certainty.UNCLEAR:
-        return f"{head}, but not clearly ahead of {other} with {next_value}."
-    return f"{head}, {factor_text(found)} as fast as the next, {other} with {next_value}."
+        text = f"{head} It is not clearly ahead of {other} ({next_value})."
+    else:
+        text = f"{head} That is {factor_text(found)} as fast as {other} ({next_value})."
+    return text + _doubted(found)
 
 
 def _pair_text(found: Comparison, model: ReportModel) -> str:
@@ -103,7 +107,18 @@ def _pair_text(found: Comparison, model: ReportModel) -> str:
         text += "; the interval contains 1, so this run shows no difference"
     elif found.factor.value < 1:
         text += ": quantization slows it down"
-    return f"{text}."
+    return f"{text}.{_doubted(found)}"
+
+
+def _doubted(found: Comparison) -> str:
+    """What casts doubt on one of the two sides."""
+    ids = {
+        item.id
+        for cell in (found.better, found.other)
+        for item in cell.findings
+        if item.severity is not Severity.NOTE and concerns(item.id, found.metric, item.seen)
+    }
+    return f" In doubt: {', '.join(sorted(ids))}." if ids else ""
 
 
 def factor_text(found: Comparison) -> str:

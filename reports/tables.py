@@ -18,6 +18,9 @@ MAIN_METRICS = (
     "latency_p50_ns",
     "latency_p90_ns",
     "latency_p99_ns",
+    "late_p50_ns",
+    "stability_percent",
+    "throttle_onset_ns",
     "throughput_per_s",
     "cold_start_ns",
     "dropped_percent",
@@ -47,7 +50,7 @@ class Entry:
     interval: str = ""
     sort: float | None = None
     marks: tuple[FindingView, ...] = ()
-    why: str = ""  #: why there is no number
+    why: str = ""  #: more about it: why there is no number, what became of the trials
 
     @property
     def mark_text(self) -> str:
@@ -98,7 +101,11 @@ def _table(
     name: str, cells: tuple[CellView, ...], metrics: Iterable[str], model: ReportModel
 ) -> Table:
     differing = varying(cells) | {"model"}
-    facets = [Column(key, title) for key, title in labels.FACETS.items() if key in differing]
+    facets = [
+        Column(key, title)
+        for key, title in labels.FACETS.items()
+        if key in differing and key != "engine_version"
+    ]
     numbers = [
         Column(metric, heading(metric), metric)
         for metric in metrics
@@ -123,8 +130,9 @@ def _entry(
     if column.metric:
         return number(cell, column.metric, model, common)
     if column.key == "trials":
-        return Entry(cell.counts.text, sort=float(cell.counts.ok))
-    text = cell.facets[column.key]
+        counts = cell.counts
+        return Entry(f"{counts.ok}/{counts.planned}", sort=float(counts.ok), why=counts.text)
+    text = labels.engine_text(cell.facets) if column.key == "engine" else cell.facets[column.key]
     if column.key == "model":
         marks = tuple(v for v in model_marks(cell, model.findings) if v not in common)
         return Entry(f"{text} (SIMULATED)" if cell.simulated else text, marks=marks)

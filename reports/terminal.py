@@ -37,7 +37,7 @@ class TextTable:
 def terminal_table(model: ReportModel) -> TextTable:
     """One row a cell: its name, how many trials it rests on, its main numbers, its doubts."""
     named = varying(model.cells) | {"model", "engine"}
-    facets = [name for name in labels.FACETS if name in named]
+    facets = [name for name in labels.FACETS if name in named and name != "engine_version"]
     metrics = [name for name in _METRICS if any(_shows(cell, name) for cell in model.cells)]
     headers = (
         *(labels.FACETS[name] for name in facets),
@@ -63,7 +63,7 @@ def json_rows(model: ReportModel) -> list[dict[str, object]]:
 
 
 def _json_row(cell: CellView) -> dict[str, object]:
-    row: dict[str, object] = {name: one_line(text) for name, text in cell.facets.items()}
+    row: dict[str, object] = dict(cell.facets)
     row["purpose"] = cell.purpose
     row["trials"] = cell.counts.ok
     for metric, estimate in cell.estimates.items():
@@ -79,9 +79,10 @@ def _json_row(cell: CellView) -> dict[str, object]:
 
 
 def _shown_name(metric: str) -> str:
-    for stored, shown in (("_ns", "_ms"), ("_bytes", "_mib")):
+    """The metric's name with the unit it is shown in."""
+    for stored in ("_ns", "_bytes"):
         if metric.endswith(stored):
-            return metric.removesuffix(stored) + shown
+            return f"{metric.removesuffix(stored)}_{scale(metric).unit.lower()}"
     return metric
 
 
@@ -91,7 +92,7 @@ def _shows(cell: CellView, metric: str) -> bool:
 
 
 def _facet(cell: CellView, name: str) -> str:
-    text = one_line(cell.facets[name])
+    text = labels.engine_text(cell.facets) if name == "engine" else cell.facets[name]
     return f"{text} (SIMULATED)" if name == "model" and cell.simulated else text
 
 

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from harness.findings import Finding, finding
+from harness.findings import Finding
 from harness.record import Cause, Cell, Failure, Outcome, TrialRecord
+from harness.validity.checks import check_cell
 from reports import labels
 from reports.estimates import estimates
 from reports.marks import merge_findings, seen_findings
@@ -27,8 +28,8 @@ from reports.model import (
     TrialRow,
     TrialSeries,
 )
-from reports.series import merge_quantiles, quantiles_ms, trial_series
-from reports.source import RunSource
+from reports.series import Latency, merge_quantiles, quantiles_ms, trial_series
+from reports.source import RunSource, TrialSource
 from reports.text import clean, one_line
 
 #: Points of one line, and of all lines together: what a browser scrolls smoothly and a page of a
@@ -99,30 +100,31 @@ def _gather(run: RunSource, channels: dict[str, Channel], limit: int) -> list[_G
     for trial in run.plan.trials:
         gathered.setdefault(key(trial.cell), _Gathered(trial.cell))
     cell_of = {trial.id: key(trial.cell) for trial in run.plan.trials}
-    records = list(run.records())
-    for record in records:
-        trial = record.trial
-        one = gathered.setdefault(cell_of.get(trial.id) or trial.cell.key, _Gathered(trial.cell))
-        one.records.append(record)
-        if record.outcome is not Outcome.SKIPPED:
-            _read_trial(run, one, record, channels, limit)
-    for trial in run.missing():
-        gathered[cell_of[trial.id]].missing += 1
+    missing = {trial.id for trial in run.missing()}
+    for trial in run.plan.trials:
+        one = gathered[cell_of[trial.id]]
+        if trial.id in missing:
+            one.missing += 1
+        else:
+            _read_trial(one, run.trial(trial.id), channels, limit)
     for one in gathered.values():
         one.records.sort(key=lambda record: record.trial.repeat)
     return list(gathered.values())
 
 
 def _read_trial(
-    run: RunSource, one: _Gathered, record: TrialRecord, channels: dict[str, Channel], limit: int
+    one: _Gathered, source: TrialSource, channels: dict[str, Channel], limit: int
 ) -> None:
-    source = run.trial(record.trial.id)
-    samples = source.samples()
-    series = trial_series(source, samples, channels, limit)
+    record = source.record
+    one.records.append(record)
+    if record.outcome is Outcome.SKIPPED:
+        return
+    latency = Latency(source.samples())
+    series = trial_series(source, latency, channels, limit)
     if series is not None:
         one.series[record.trial.id] = series
     if record.outcome is Outcome.OK and one.cell.purpose == "timing":
-        curve = quantiles_ms(samples)
+        curve = quantiles_ms(latency.timed_ns())
         if curve is not None:
             one.quantiles.append(curve)
 
@@ -130,9 +132,8 @@ def _read_trial(
 def _cell_view(run: RunSource, one: _Gathered, anchor: str) -> CellView:
     cell = one.cell
     good = [record for record in one.records if record.outcome is Outcome.OK]
-    version = next((v for v in map(labels.engine_version, (*good, *one.records)) if v), "")
-    facets = labels.facets(cell, labels.run_name(run.run_id, run.plan.label), version)
-    findings = seen_findings(good, _cell_findings(good))
+    facets = labels.facets(cell, labels.run_name(run.run_id, run.plan.label), good or one.records)
+    findings = seen_findings(good, check_cell(len(good)) if good else ())
     return CellView(
         anchor=anchor,
         key=cell.key,
@@ -190,16 +191,11 @@ def _trial_row(record: TrialRecord) -> TrialRow:
     )
 
 
-def _cell_findings(good: Sequence[TrialRecord]) -> tuple[Finding, ...]:
-    if 0 < len(good) < 3:
-        return (finding("FEW-TRIALS", f"{len(good)} good trial{'s' * (len(good) > 1)}"),)
-    return ()
-
-
 def _all_findings(one: _Gathered) -> Iterable[Finding]:
     for record in one.records:
         yield from record.findings
-    yield from _cell_findings([r for r in one.records if r.outcome is Outcome.OK])
+    good = sum(record.outcome is Outcome.OK for record in one.records)
+    yield from check_cell(good) if good else ()
 
 
 def _is_simulated(run: RunSource, one: _Gathered) -> bool:

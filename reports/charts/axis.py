@@ -9,6 +9,13 @@ from dataclasses import dataclass
 #: Above this ratio of largest to smallest value a logarithmic axis shows more.
 _LOG_FROM = 2.5
 _WANTED_TICKS = 6
+#: Which digits get a label on an axis of at least so many decades.
+_LOG_DIGITS: tuple[tuple[float, tuple[float, ...]], ...] = (
+    (3.5, (1,)),
+    (1.2, (1, 2, 5)),
+    (0.7, (1, 1.5, 2, 3, 5, 7)),
+    (0.0, (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,7 @@ class Axis:
 
     def ticks(self) -> list[float]:
         """Round values along the axis."""
-        if self.log and self.high / self.low >= 10:
+        if self.log:
             return self._decades()
         step = _round_step((self.high - self.low) / _WANTED_TICKS)
         first = math.ceil(self.low / step - 1e-9)
@@ -39,7 +46,8 @@ class Axis:
 
     def _decades(self) -> list[float]:
         exponents = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        digits = (1, 2, 5) if len(exponents) <= 4 else (1,)
+        decades = math.log10(self.high / self.low)
+        digits = next(digits for least, digits in _LOG_DIGITS if decades >= least)
         values = [digit * 10.0**exponent for exponent in exponents for digit in digits]
         return [value for value in values if self.low <= value <= self.high]
 

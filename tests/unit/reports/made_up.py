@@ -46,19 +46,12 @@ class MemoryTrial:
     record: TrialRecord
     stored: Samples
     traces: dict[str, MemoryTrace] = field(default_factory=dict)
-    text: str = ""
 
     def samples(self) -> Samples:
         return self.stored
 
-    def trace_channels(self) -> tuple[str, ...]:
-        return tuple(self.traces)
-
-    def trace(self, channel: str) -> MemoryTrace:
-        return self.traces[channel]
-
-    def log(self) -> str:
-        return self.text
+    def iter_trace_batches(self) -> Iterator[dict[str, MemoryTrace]]:
+        yield self.traces
 
 
 @dataclass
@@ -69,11 +62,6 @@ class MemoryRun:
     @property
     def run_id(self) -> str:
         return self.plan.run_id
-
-    def records(self) -> Iterator[TrialRecord]:
-        for trial in self.plan.trials:
-            if trial.id in self.trials:
-                yield self.trials[trial.id].record
 
     def missing(self) -> tuple[Trial, ...]:
         return tuple(trial for trial in self.plan.trials if trial.id not in self.trials)
@@ -151,12 +139,12 @@ def make_cell(
 
 
 CHANNELS = (
-    ChannelRecord("temperature.cpu_thermal_c", "celsius", "host", "/sys/class/thermal/zone0"),
+    ChannelRecord("temperature.cpu_thermal_c", "degC", "host", "/sys/class/thermal/zone0"),
     ChannelRecord("runner.rss_bytes", "bytes", "host", "/proc/<pid>/statm"),
     ChannelRecord("runner.cpu_percent", "percent", "host", "/proc/<pid>/stat"),
     ChannelRecord("host.foreign_cpu_percent", "percent", "host", "/proc/stat"),
     ChannelRecord(
-        "cpu.frequency_khz.policy0", "khz", "host", "sysfs", unavailable="no cpufreq in this VM"
+        "cpu.frequency_khz.policy0", "kHz", "host", "sysfs", unavailable="no cpufreq in this VM"
     ),
 )
 NO_TEMPERATURE = replace(CHANNELS[0], unavailable="no /sys/class/thermal zones")
