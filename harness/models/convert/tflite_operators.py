@@ -159,8 +159,8 @@ def _layer_norm(writer: Writer, layer: LayerNorm) -> None:
     narrow = (*shape[:-1], 1)
     axis = writer.constant("last_axis", np.array([-1], np.int32))
     epsilon = writer.constant(f"{layer.name}_epsilon", np.array([layer.epsilon], np.float32))
-    scale = writer.constant(f"{layer.name}_scale", layer.scale)
-    shift = writer.constant(f"{layer.name}_shift", layer.shift)
+    scale = writer.constant(f"{layer.name}_gamma", layer.scale)
+    shift = writer.constant(f"{layer.name}_beta", layer.shift)
 
     def step(code: int, part: str, inputs: list[str], wanted: Shape, options: Any) -> str:
         name = f"{layer.name}_{part}" if part else layer.name

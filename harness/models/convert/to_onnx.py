@@ -106,10 +106,10 @@ class _Writer:
             case Embedding():
                 table = self._constant(f"{layer.name}_table", layer.table)
                 self._node("Gather", [table, layer.source], layer.name)
-            case LayerNorm():
-                scale = self._constant(f"{layer.name}_scale", layer.scale)
-                shift = self._constant(f"{layer.name}_shift", layer.shift)
-                inputs = [layer.source, scale, shift]
+            case LayerNorm():  # quantizers make tensors of their own with names in _scale
+                gamma = self._constant(f"{layer.name}_gamma", layer.scale)
+                beta = self._constant(f"{layer.name}_beta", layer.shift)
+                inputs = [layer.source, gamma, beta]
                 self._node("LayerNormalization", inputs, layer.name, epsilon=layer.epsilon)
             case MatMul():
                 self._matmul(layer)

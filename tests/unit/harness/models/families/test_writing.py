@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
@@ -72,6 +73,18 @@ def test_files_say_what_the_catalogue_declares(
         assert [item["name"] for item in tflite_items] == [item["name"] for item in declared]
         assert [item["dtype"].__name__ for item in tflite_items] == [d["dtype"] for d in declared]
         assert [item["shape"].tolist() for item in tflite_items] == [d["shape"] for d in declared]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_name_is_one_that_a_quantizer_makes(
+    tmp_path: Path, networks: dict[str, Network], kind: str
+) -> None:
+    """onnxruntime puts ``<tensor>_scale`` and the like beside a tensor, and asks nobody."""
+    to_onnx.write(networks[kind], tmp_path / "net.onnx")
+    graph = onnx.load(tmp_path / "net.onnx").graph
+    names = {name for node in graph.node for name in (*node.input, *node.output)}
+    made = ("_scale", "_zero_point", "_quantized", "_dequantized", "_QuantizeLinear")
+    assert not [name for name in names if name.endswith(made)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
