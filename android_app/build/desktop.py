@@ -28,8 +28,8 @@ _CRASH = ("-XX:+ErrorFileToStderr", "-XX:-UsePerfData")
 def command() -> tuple[str, ...]:
     """How to start the runner on this machine's JVM; its arguments follow (see ``Main``).
 
-    Compiles when the sources changed, and looks for that once in a process. Raises ToolMissing or ArtefactUnavailable where that is
-    impossible.
+    Compiles when the sources changed, and looks for that once in a process. Raises ToolMissing
+    or ArtefactUnavailable where that is impossible.
     """
     classes, jars = _classes()
     native = _once("native", artefacts.sha256(jars["onnxruntime"])[:16], _unpacker(jars))

@@ -1,6 +1,5 @@
 package org.benchfarm.runner.desktop;
 
-import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.Map;
@@ -9,8 +8,7 @@ import org.benchfarm.runner.work.Platform;
 
 /** A desktop JVM; on Linux its nanoTime is CLOCK_MONOTONIC, the clock of the host that started it. */
 final class DesktopPlatform implements Platform {
-    private final OperatingSystemMXBean system =
-            (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+    private final CpuClock cpu = new CpuClock();
     private final long parent;
     private final long startNs;
 
@@ -22,7 +20,7 @@ final class DesktopPlatform implements Platform {
 
     @Override
     public long cpuNs() {
-        return system.getProcessCpuTime();
+        return cpu.nowNs();
     }
 
     @Override
