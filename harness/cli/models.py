@@ -31,16 +31,17 @@ for _command in (
 
 
 @models.command("list")
+@click.option("--grid", is_flag=True, help="Every point of the families' grids, too.")
 @catalogue_option
 @json_option
-def list_models(catalogue_file: Path | None, as_json: bool) -> int:
+def list_models(grid: bool, catalogue_file: Path | None, as_json: bool) -> int:
     """List every variant, and which files are built already."""
     import json
 
     from harness.cli.tables import Table, print_table
     from harness.units import format_mib
 
-    rows = list(_listed(catalogue_file))
+    rows = list(_listed(catalogue_file, grid=grid))
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return 0
@@ -88,7 +89,7 @@ def list_methods() -> int:
 @shape_option
 @catalogue_option
 def build_models(names: tuple[str, ...], catalogue_file: Path | None, **choices: Any) -> int:
-    """Build and prove variants; all of the catalogue's when none is named.
+    """Build and prove variants; the catalogue's without its grids when none is named.
 
     A FILE is a float .onnx or .tflite of your own: give --method too.
     """
@@ -125,7 +126,7 @@ def _build_families(names: tuple[str, ...], catalogue_file: Path | None) -> None
 
     catalogue = Catalogue.load([catalogue_file] if catalogue_file else [])
     cache = ModelCache(infer=LocalInfer())
-    for name in names or tuple(catalogue.families):
+    for name in names or catalogue.bases():
         family, variant = split_model_name(name)
         for each in [variant] if variant else catalogue.variant_names(family):
             known = catalogue.family(family)
@@ -139,14 +140,14 @@ def _build_families(names: tuple[str, ...], catalogue_file: Path | None) -> None
                 click.echo(f"{made.variant.label} {fmt}: {made.path}")
 
 
-def _listed(catalogue_file: Path | None) -> Any:
+def _listed(catalogue_file: Path | None, *, grid: bool) -> Any:
     from harness.models.cache import UNBUILT, ModelCache
     from harness.models.catalogue import Catalogue
     from harness.models.user_models import variant_of
 
     catalogue = Catalogue.load([catalogue_file] if catalogue_file else [])
     cache = ModelCache()
-    for family in catalogue.families:
+    for family in catalogue.families if grid else catalogue.bases():
         for name in catalogue.variant_names(family):
             for fmt in catalogue.variant_formats(family, name):
                 variant = cache.describe(catalogue, family, name, fmt)

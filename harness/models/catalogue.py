@@ -59,6 +59,10 @@ class Catalogue:
         base = self.family(name).base
         return tuple(family for family in self.families.values() if family.base == base)
 
+    def bases(self) -> tuple[str, ...]:
+        """The families that the files define, without the other points of their grids."""
+        return tuple(name for name, family in self.families.items() if family.base == name)
+
     def variant_names(self, family: str) -> tuple[str, ...]:
         """The variants of a family, in the order of the file."""
         return tuple(self.family(family).variants)

@@ -70,7 +70,7 @@ def search(
     low, high, builds = 0, len(moves), 0
     while low < high:
         middle = high if builds == 0 else (low + high + 1) // 2  # everything might be fine
-        tried = next(iter(bench.try_policies([policy_after(bench, moves[:middle])])))
+        (tried,) = bench.try_policies([policy_after(bench, moves[:middle])])
         builds += 1
         good = limit.allows(tried, bench.float_score)
         verdict = "within the limit" if good else "too lossy"
