@@ -21,6 +21,7 @@ from harness.variant import TensorSpec, Variant
 RECORD_VERSION = 1
 
 OptionValue = str | int | float | bool
+Purpose = Literal["timing", "memory", "accuracy"]
 
 
 class Outcome(StrEnum):
@@ -47,7 +48,11 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One point of the matrix on one device. ``purpose`` keeps the memory pass apart."""
+    """One point of the matrix on one device.
+
+    ``purpose`` keeps the passes apart that do not measure time; their ``load`` is what is done
+    meanwhile, and for accuracy stands for nothing: the samples of the dataset are inferred once.
+    """
 
     device_id: str
     variant: Variant
@@ -58,7 +63,7 @@ class Cell:
     load: Load
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     options: dict[str, OptionValue] = field(default_factory=dict)
-    purpose: Literal["timing", "memory"] = "timing"
+    purpose: Purpose = "timing"
 
     @property
     def key(self) -> str:
@@ -73,7 +78,7 @@ class Cell:
             self.delegate,
             f"t{self.threads}",
             f"b{self.batch}",
-            self.load.kind if self.purpose == "timing" else "memory",
+            self.load.kind if self.purpose == "timing" else self.purpose,
         )
         safe = "-".join("".join(c if c.isalnum() or c in "_." else "_" for c in p) for p in parts)
         return f"{safe[:80]}-{digest}"
@@ -231,6 +236,25 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class Accuracy:
+    """What a model answered on a dataset; the figures are metrics of the trial.
+
+    ``intervals`` holds low and high of a metric's 95 % interval by its stored name. ``answers``
+    are class numbers or tokens, in the order of the samples, with a space between, -1 for none;
+    ``correct`` has a 1 or 0 for each of them and is empty where there are no labels. Models are
+    compared sample by sample where ``digest``, the SHA-256 of inputs and labels, is the same.
+    """
+
+    dataset: str
+    split: str
+    digest: str
+    samples: int
+    intervals: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    answers: str = ""
+    correct: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TrialRecord:
     """Everything known about one attempt at one trial, except its samples and traces."""
 
@@ -249,6 +273,7 @@ class TrialRecord:
     input_digests: tuple[str, ...] = ()
     placement: dict[str, object] = field(default_factory=dict)  #: evidence from ``loaded``, raw
     placed: Placement | None = None  #: the verdict on it; None where no model was loaded
+    accuracy: Accuracy | None = None  #: only in the accuracy pass
     load_times: LoadTimes = LoadTimes()
     warmup_capped: bool = False
     phases: tuple[PhaseSpan, ...] = ()
@@ -307,6 +332,10 @@ _METRICS = (
     Metric("throttle_onset_ns", "time to throttle", "higher"),
     Metric("dropped_frames", "dropped frames", "lower"),
     Metric("dropped_percent", "dropped", "lower"),
+    Metric("accuracy_top1", "top-1", "higher"),
+    Metric("accuracy_top5", "top-5", "higher"),
+    Metric("accuracy_f1", "F1 macro", "higher"),
+    Metric("accuracy_perplexity", "perplexity", "lower"),
     Metric("size_bytes", "model size", "lower"),
 )
 

@@ -195,6 +195,23 @@ class MemoryPass:
     readings: int = 5
 
 
+#: What an accuracy pass can tell; ``agreement`` is with the float32 variant.
+ACCURACY_METRICS = ("top1", "top5", "f1", "perplexity", "agreement")
+RANDOM_DATASET = "random"
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyPass:
+    """A pass of its own that infers a dataset once per cell.
+
+    ``dataset`` is a built-in name, a user's ``.npz``, or ``random`` for inputs without labels, on
+    which models can only be compared with each other. Without ``metrics`` the data decide.
+    """
+
+    dataset: str | Path
+    metrics: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Require:
     """What a trial must satisfy to be valid.
@@ -246,6 +263,7 @@ class Scenario:
     gates: Gates = Gates()
     telemetry_rate_hz: float = 1.0
     memory: MemoryPass | None = None
+    accuracy: AccuracyPass | None = None
     require: Require = Require()
     limits: tuple[Limit, ...] = ()
     lab: tuple[LabDevice, ...] = ()

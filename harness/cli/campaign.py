@@ -217,7 +217,11 @@ class _Execution:
 
     def _job(self, trial: Trial) -> TrialJob:
         variant = trial.cell.variant
-        return TrialJob(trial, self._source.path_of(variant), self._source.inputs_of(variant))
+        wanted = self._scenario.accuracy
+        task = None
+        if trial.cell.purpose == "accuracy" and wanted is not None:
+            task = self._source.task_of(variant, wanted)
+        return TrialJob(trial, self._source.path_of(variant), self._source.inputs_of(variant), task)
 
     def _close(self) -> None:
         self._writer.close("interrupted" if self._cancel.cancelled else "complete")

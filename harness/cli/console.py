@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import click
 
 from harness.plan import label
-from harness.record import Outcome, Trial, TrialRecord
+from harness.record import METRICS, Outcome, Trial, TrialRecord
 from harness.units import format_ms
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def headline(record: TrialRecord) -> str:
     metrics, load = record.metrics, record.trial.cell.load.kind
     if record.trial.cell.purpose == "memory" and "rss_steady_bytes" in metrics:
         return f"steady RSS {metrics['rss_steady_bytes'] / 2**20:.1f} MiB"
+    if record.accuracy is not None:
+        return _accuracy_text(record)
     if load == "cold" and "cold_start_ns" in metrics:
         return f"{format_ms(metrics['cold_start_ns'])} ms to first result"
     if load == "offline" and "throughput_per_s" in metrics:
@@ -70,6 +72,19 @@ def headline(record: TrialRecord) -> str:
             f"p90 {format_ms(metrics['latency_p90_ns'])} ms"
         )
     return "done"
+
+
+def _accuracy_text(record: TrialRecord) -> str:
+    metrics = record.metrics
+    shown = [
+        f"{METRICS[name].title} {value:.2%}"
+        if name != "accuracy_perplexity"
+        else f"perplexity {value:.4g}"
+        for name, value in metrics.items()
+        if name.startswith("accuracy_")
+    ]
+    samples = f"{record.accuracy.samples if record.accuracy else 0} samples"
+    return ", ".join([*shown, samples])
 
 
 def _finding_marks(record: TrialRecord) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import CatalogueError
 from harness.models.cache import ModelCache
 from harness.models.catalogue import Catalogue
-from harness.scenario import FamilyModels, FileModel, ModelRef
+from harness.scenario import AccuracyPass, FamilyModels, FileModel, ModelRef
 from harness.variant import ModelFormat, Variant
+
+if TYPE_CHECKING:
+    from harness.models.evaluation import Task, TaskFor
 
 
 class ModelSource:
@@ -25,6 +29,7 @@ class ModelSource:
         self._build, self._note = build, note
         self._files: dict[Path, Variant] = {}
         self._inputs: dict[str, Path] = {}
+        self._task: tuple[tuple[str, ModelFormat], Task] | None = None
 
     def variants(self, ref: ModelRef, fmt: ModelFormat) -> Sequence[Variant]:
         """The variants of ``ref`` in one format; a file of another format has none."""
@@ -32,6 +37,32 @@ class ModelSource:
             return [self._family_variant(ref.family, name, fmt) for name in ref.variants]
         variant = self._file_variant(ref)
         return [variant] if variant.format is fmt else []
+
+    def no_accuracy(self, ref: ModelRef, accuracy: AccuracyPass) -> str | None:
+        """Why a model cannot be asked for its accuracy on that dataset; None where it can."""
+        from harness.models.evaluation import objection
+
+        name = ref.family if isinstance(ref, FamilyModels) else None
+        return objection(self._catalogue.family(name) if name else None, accuracy)
+
+    def task_of(self, variant: Variant, accuracy: AccuracyPass) -> TaskFor:
+        """What a variant is asked in the accuracy pass; made once, when the first trial needs it.
+
+        A user's own file may be called like a family, but its variant has another name.
+        """
+        from harness.models.evaluation import family_task, file_task
+
+        family = self._catalogue.families.get(variant.model)
+        if family is None or variant.name not in family.variants:
+            return lambda specs: file_task(specs, accuracy)
+        key = (variant.model, variant.format)
+
+        def make(_: object) -> Task:
+            if self._task is None or self._task[0] != key:
+                self._task = key, family_task(family, variant.format, accuracy)
+            return self._task[1]
+
+        return make
 
     def touch(self, ref: ModelRef) -> None:
         """Materialise every variant of ``ref``, for the files' sake."""

@@ -34,6 +34,7 @@ from harness.wire.messages import Loaded, Ready, WireTensor
 
 if TYPE_CHECKING:
     from harness.conductor.conductor import RunContext
+    from harness.models.evaluation import Score
 
 
 class Attempt:
@@ -55,6 +56,7 @@ class Attempt:
         self.input_digests: tuple[str, ...] = ()
         self.warmup_capped = False
         self.gate_timeout: str | None = None
+        self.score: Score | None = None  #: of the accuracy pass
         self.failure: Failure | None = None
         self.runner_log = ""
 
@@ -89,6 +91,7 @@ class Attempt:
         traces = self._traces_on_runner_clock()
         placed = self._placed()
         metrics = trial_metrics(cell, times, samples, blocks, traces, context.memory)
+        metrics |= self.score.metrics if self.score else {}
         findings = check_trial(
             TrialEvidence(
                 cell=cell,
@@ -122,6 +125,7 @@ class Attempt:
             input_digests=self.input_digests,
             placement=dict(self.loaded.placement) if self.loaded else {},
             placed=placed,
+            accuracy=self.score.accuracy if self.score else None,
             load_times=times,
             warmup_capped=self.warmup_capped,
             phases=phases,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.clock import CancelToken, Clock, Deadline
 from harness.conductor.attempt import Attempt, tensor_specs
@@ -15,11 +16,14 @@ from harness.conductor.phases import PhaseLog, failure_of
 from harness.conductor.progress import Progress
 from harness.conductor.session import RunnerSession
 from harness.device import Device, Runner, Telemetry
-from harness.errors import HarnessError, StoreError
+from harness.errors import CatalogueError, HarnessError, StoreError
 from harness.record import Cell, DeviceFacts, Trial, TrialRecord
 from harness.scenario import Cold, Gates, MemoryPass, Require
 from harness.store.trial_writer import TrialWriter
 from harness.wire.messages import Loaded, LoadModel
+
+if TYPE_CHECKING:
+    from harness.models.evaluation import TaskFor
 
 #: A device that does not answer a simple question for so long is taken for gone.
 DEVICE_TIMEOUT_S = 30.0
@@ -54,6 +58,7 @@ class TrialJob:
     trial: Trial
     model: Path
     inputs: Path | None = None  #: a folder of the user's own arrays
+    task: TaskFor | None = None  #: for the accuracy pass
 
 
 class Conductor:
@@ -97,7 +102,8 @@ class Conductor:
             with log.phase("PREPARE"):
                 self._device.prepare(self._within(), self._cancel)
             telemetry = self._device.telemetry(
-                self._context.telemetry_rate_hz, job.trial.cell.purpose
+                self._context.telemetry_rate_hz,
+                "memory" if job.trial.cell.purpose == "memory" else "timing",
             )
             undo.callback(telemetry.close)
             attempt.channels = tuple(telemetry.channels())
@@ -131,7 +137,11 @@ class Conductor:
             measurement = Measurement(
                 session, telemetry, attempt, log, self._clock, self._cancel, poll_s
             )
-            if primed is None:
+            if cell.purpose == "accuracy":
+                with log.phase("LOAD"):
+                    attempt.loaded = self._load(session, cell)
+                self._examine(session, attempt.loaded, job, attempt, log)
+            elif primed is None:
                 with log.phase("LOAD"):
                     attempt.loaded = self._load(session, cell)
                     inputs = self._push_inputs(attempt.loaded, job)
@@ -141,6 +151,24 @@ class Conductor:
             with log.phase("COLLECT"):
                 attempt.add_readings(telemetry.poll(final=True))
                 attempt.state_after = self._device.state(self._within(), self._cancel)
+
+    def _examine(
+        self,
+        session: RunnerSession,
+        loaded: Loaded,
+        job: TrialJob,
+        attempt: Attempt,
+        log: PhaseLog,
+    ) -> None:
+        """Infer the dataset of the accuracy pass."""
+        from harness.conductor.accuracy import Examination
+
+        if job.task is None:
+            raise CatalogueError("no dataset was given for the accuracy pass; start a new run")
+        with log.phase("MEASURE"):
+            attempt.score = Examination(session, loaded, self._clock, self._cancel).run(
+                job.task, self._inputs, self._push, lambda text: log.detail("MEASURE", text)
+            )
 
     def _prime(self, job: TrialJob) -> tuple[str, ...] | None:
         """For a cold start: learn the inputs from a first, untimed process and push them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import CatalogueError
 from harness.variant import TensorSpec
@@ -41,13 +41,17 @@ class InputFactory:
         key = (spec, index, source)
         if key not in self._made:
             array = self._random(spec, index) if source is None else _read(spec, source)
-            data = array.astype(array.dtype.newbyteorder("<")).tobytes()
-            digest = hashlib.sha256(data).hexdigest()
-            path = self._folder / digest
-            self._folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-            self._made[key] = (digest, path)
+            self._made[key] = self.keep(array)
         return self._made[key]
+
+    def keep(self, array: NDArray[Any]) -> tuple[str, Path]:
+        """Digest and file of an array's bytes, as the wire has them."""
+        data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+        digest = hashlib.sha256(data).hexdigest()
+        path = self._folder / digest
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return digest, path
 
     def _random(self, spec: TensorSpec, index: int) -> NDArray[np.generic]:
         import numpy as np

@@ -40,6 +40,8 @@ def trial_metrics(
 ) -> dict[str, float]:
     """Every metric that was measured; what was not is absent."""
     metrics = {"size_bytes": float(cell.variant.size_bytes)}
+    if cell.purpose == "accuracy":
+        return metrics  # its process did something else than the timed ones
     metrics |= _load_metrics(cell, times)
     if cell.purpose == "memory":
         if memory is not None:

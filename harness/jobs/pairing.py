@@ -14,12 +14,17 @@ Pair = tuple[Side, Side]  #: reference and candidate
 
 
 def sides_of(run: RunReader) -> list[Side]:
-    """Every planned cell with its valid trials, in plan order."""
+    """Every planned cell with its valid trials, in plan order.
+
+    Not those of the accuracy pass: they have one trial, and are compared sample by sample.
+    """
     valid: dict[str, list[TrialRecord]] = defaultdict(list)
     for record in run.records():
         if record.outcome is Outcome.OK:
             valid[record.trial.cell.key].append(record)
-    cells = {trial.cell.key: trial.cell for trial in run.plan.trials}
+    cells = {
+        trial.cell.key: trial.cell for trial in run.plan.trials if trial.cell.purpose != "accuracy"
+    }
     facts = run.plan.facts
     return [
         Side(

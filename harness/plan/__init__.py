@@ -10,7 +10,7 @@ from harness.plan.estimate import PlanEstimate, estimate, latency_key
 from harness.plan.matrix import DeviceMatrix, VariantSource, label
 from harness.plan.order import trials
 from harness.record import DeviceFacts, Skip, Trial
-from harness.scenario import ModelRef, Scenario
+from harness.scenario import AccuracyPass, ModelRef, Scenario
 from harness.variant import ModelFormat, Variant
 
 __all__ = [
@@ -77,3 +77,6 @@ class _Remembered:
         if key not in self._known:
             self._known[key] = tuple(self._source.variants(ref, fmt))
         return self._known[key]
+
+    def no_accuracy(self, ref: ModelRef, accuracy: AccuracyPass) -> str | None:
+        return self._source.no_accuracy(ref, accuracy)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from harness.plan.devices import Candidate, matches
-from harness.record import Cell, OptionValue, Skip
+from harness.record import Cell, OptionValue, Purpose, Skip
 from harness.scenario import (
+    AccuracyPass,
+    Burst,
     FileModel,
     Load,
     MatrixBlock,
@@ -18,6 +20,7 @@ from harness.scenario import (
     Scenario,
     Shapes,
     Sustained,
+    Warmup,
 )
 from harness.scenario_file.engines import obstacle
 from harness.validity import limits
@@ -34,10 +37,16 @@ class VariantSource(Protocol):
         unknown in every format.
         """
 
+    def no_accuracy(self, ref: ModelRef, accuracy: AccuracyPass) -> str | None:
+        """Why a model cannot be asked for its accuracy on that dataset; None where it can.
+
+        Raises :class:`~harness.errors.CatalogueError` for an unknown dataset.
+        """
+
 
 def label(cell: Cell) -> str:
     """A cell for people: ``mobilenet_v2/int8-static tflite cpu t4 b1 single_stream``."""
-    kind = cell.load.kind if cell.purpose == "timing" else "memory"
+    kind = cell.load.kind if cell.purpose == "timing" else cell.purpose
     parts = [cell.variant.label, cell.engine, cell.delegate, f"t{cell.threads}", f"b{cell.batch}"]
     parts += [f"{name}={'x'.join(map(str, shape))}" for name, shape in cell.shapes.items()]
     parts += [f"{name}={value}" for name, value in cell.options.items()]
@@ -49,10 +58,15 @@ def memory_load(memory: MemoryPass) -> Sustained:
     return Sustained(seconds=memory.settle_minutes * 60 + memory.readings * memory.every_seconds)
 
 
+#: The load of the accuracy pass, which stands for nothing; see ``record.Cell``.
+ACCURACY_LOAD = Burst(Warmup(rule="none"), inferences=1)
+
+
 @dataclass(frozen=True, slots=True)
 class _Point:
     """A point of a block before its thread count, batch and load: what the engine is asked for."""
 
+    ref: ModelRef
     variant: Variant
     shapes: Shapes
     engine: str
@@ -90,13 +104,15 @@ class DeviceMatrix:
             for variant, shape, delegate, options in itertools.product(
                 self._variants(ref, engine), shapes, block.delegates, block.options
             ):
-                yield _Point(variant, shape, engine, delegate, dict(options))
+                yield _Point(ref, variant, shape, engine, delegate, dict(options))
 
-    def _loads(self) -> Iterator[tuple[Literal["timing", "memory"], Load]]:
+    def _loads(self) -> Iterator[tuple[Purpose, Load]]:
         for load in self._scenario.loads:
             yield "timing", load
         if self._scenario.memory is not None:
             yield "memory", memory_load(self._scenario.memory)
+        if self._scenario.accuracy is not None:
+            yield "accuracy", ACCURACY_LOAD
 
     def _variants(self, ref: ModelRef, engine: str) -> Sequence[Variant]:
         """The variants of ``ref`` that ``engine`` can load; a skip for each that it cannot."""
@@ -127,7 +143,7 @@ class DeviceMatrix:
         point: _Point,
         threads: int,
         batch: int,
-        purpose: Literal["timing", "memory"],
+        purpose: Purpose,
         load: Load,
         objection: str | None,
     ) -> None:
@@ -137,7 +153,7 @@ class DeviceMatrix:
             point.engine,
             point.delegate,
             threads,
-            batch,
+            1 if purpose == "accuracy" else batch,
             load,
             point.shapes,
             point.options,
@@ -148,6 +164,8 @@ class DeviceMatrix:
             return
         self._seen.add(identity)
         reason = objection or self._too_many_threads(threads) or self._excluded(cell)
+        if purpose == "accuracy" and self._scenario.accuracy is not None:
+            reason = reason or self._source.no_accuracy(point.ref, self._scenario.accuracy)
         if reason is None:
             self.cells.append(cell)
         else:

@@ -13,10 +13,12 @@ def trials(cells: Sequence[Cell], order: Order, repeats: Repeats) -> tuple[Trial
     """Every trial of every cell in the order in which they are to run.
 
     Timing cells get ``repeats.max`` trials, of which ``until_ci`` may leave some out. The rule is
-    about latency, so memory cells get ``repeats.min``.
+    about latency, so memory cells get ``repeats.min``. Accuracy does not change from process
+    to process and needs one trial.
     """
     keyed = [(cell.key, cell) for cell in cells]
-    counts = {key: repeats.max if cell.purpose == "timing" else repeats.min for key, cell in keyed}
+    of = {"timing": repeats.max, "memory": repeats.min, "accuracy": 1}
+    counts = {key: of[cell.purpose] for key, cell in keyed}
     visits = _blocked(keyed, counts) if order.kind == "blocked" else _rounds(keyed, counts, order)
     return tuple(
         Trial(f"{key}-r{repeat}", cell, repeat, position)

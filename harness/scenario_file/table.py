@@ -17,6 +17,7 @@ from harness.scenario import (
     Require,
     Scenario,
 )
+from harness.scenario_file.accuracy import ACCURACY
 from harness.scenario_file.document import SCHEMA_VERSION
 from harness.scenario_file.kinds import (
     Choice,
@@ -160,6 +161,8 @@ def _scenario(
     for key in ("models", "blocks"):
         if key not in values:
             raise Misfit(key, f"the key {key!r} is missing: {SCENARIO.keys[key].help}")
+    if values.get("loads") == () and not (values.get("memory") or values.get("accuracy")):
+        raise Misfit("loads", "the list is empty, so there is nothing to measure; remove the key")
     if telemetry is not None:
         values["telemetry_rate_hz"] = telemetry
     made = Scenario(exclude=tuple(one for several in exclude for one in several), **values)
@@ -219,7 +222,10 @@ SCENARIO = Record(
         "devices": Key(Many(SELECTOR), "where: local, nicknames, or platform=android,os>=13"),
         "blocks": Key(Many(_BLOCK), "the matrix, as a union of dense blocks"),
         "exclude": Key(Many(_EXCLUSION, least=0), "holes in the matrix, with reasons"),
-        "loads": Key(Many(_LOAD), "how inferences arrive; each load becomes its own cells"),
+        "loads": Key(
+            Many(_LOAD, least=0),
+            "how inferences arrive; each load becomes its own cells; [] for another pass alone",
+        ),
         "repeats": Key(REPEATS, "trials of each cell, each in a fresh process"),
         "order": Key(ORDER, "in which order trials run"),
         "gates": Key(GATES, "conditions that must hold before a trial starts"),
@@ -231,6 +237,7 @@ SCENARIO = Record(
             "how often the device is read from outside",
         ),
         "memory": Key(MEMORY, "a pass of its own that measures memory"),
+        "accuracy": Key(ACCURACY, "a pass of its own that measures accuracy on a dataset"),
         "require": Key(REQUIRE, "what a trial must satisfy to be valid"),
         "limits": Key(
             Many(_LIMIT, least=0), "upper bounds; exceeding one ends the run with code 1"
@@ -243,7 +250,6 @@ SCENARIO = Record(
             for name, about in {
                 "arms": "two sides of a comparison",
                 "energy": "energy per inference",
-                "accuracy": "accuracy on a dataset",
                 "notify": "messages after a run",
                 "prepare": "settings of phones",
                 "nightly": "nightly comparisons",

@@ -56,7 +56,7 @@ def check_trial(evidence: TrialEvidence) -> tuple[Finding, ...]:
     found = list(_on_device(evidence))
     if evidence.cell.purpose == "memory":
         found += adequacy.short_memory_wait(evidence.memory or MemoryPass())
-    else:
+    if evidence.cell.purpose == "timing":
         found += _on_timing(evidence)
     return tuple(found)
 

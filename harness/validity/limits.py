@@ -95,7 +95,8 @@ def matches(cell: Cell, match: Mapping[str, str]) -> bool:
 def cell_keys(cell: Cell) -> dict[str, str]:
     """What a cell can be picked by in limits and exclusions, as text.
 
-    ``load`` is the load kind, ``memory`` for the memory pass, never the engine option ``load``.
+    ``load`` is the load kind, or the name of a pass that takes no times; never the engine option
+    ``load``.
     """
     return {
         **{key: _text(value) for key, value in cell.options.items()},
@@ -114,7 +115,7 @@ def cell_keys(cell: Cell) -> dict[str, str]:
 
 
 def _load(cell: Cell) -> str:
-    return cell.load.kind if cell.purpose == "timing" else "memory"
+    return cell.load.kind if cell.purpose == "timing" else cell.purpose
 
 
 def _text(value: OptionValue) -> str:

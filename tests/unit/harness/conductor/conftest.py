@@ -119,10 +119,22 @@ class ScriptedLink:
             case m.Append():
                 self._queue += message.blocks
                 self._final = message.final
+            case m.Infer():
+                self._infer(message)
             case m.Ack() | m.Bye() | m.Cancel():
                 pass
             case _:
                 raise AssertionError(f"the scripted runner does not expect {message}")
+
+    def _infer(self, message: m.Infer) -> None:
+        """Sample n is of class n modulo 2, in quantized scores."""
+        self._calls(f"infer {message.first} to {message.last}")
+        for sample in range(message.first, message.last):
+            self._seq += 1
+            scores = np.array([[9, 5], [5, 9]], np.int8)[sample % 2]
+            self._say(m.Outputs(self._seq, sample, ((1, 2),)), scores.tobytes())
+        self._seq += 1
+        self._say(m.Done(self._seq))
 
     def _execute(self, block: m.Block) -> None:
         script = self._script

@@ -7,7 +7,7 @@ import pytest
 from harness.errors import CatalogueError
 from harness.plan import VariantSource
 from harness.record import DeviceFacts
-from harness.scenario import FileModel, ModelRef
+from harness.scenario import AccuracyPass, FileModel, ModelRef
 from harness.variant import ModelFormat, Variant
 
 
@@ -28,6 +28,9 @@ class Variants:
             for name in ref.variants
             if fmt == "tflite" or name != "tflite-only"
         ]
+
+    def no_accuracy(self, ref: ModelRef, accuracy: AccuracyPass) -> str | None:
+        return None if isinstance(ref, FileModel) or ref.family == "labelled" else "no labels"
 
 
 @pytest.fixture
