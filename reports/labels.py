@@ -85,7 +85,7 @@ def facets(cell: Cell, run: str, records: Sequence[TrialRecord]) -> dict[str, st
         "threads": str(cell.threads),
         "batch": str(cell.batch),
         "options": one_line(", ".join(options)),
-        "load": load_text(cell.load) if cell.purpose == "timing" else "memory pass",
+        "load": load_text(cell.load) if cell.purpose == "timing" else f"{cell.purpose} pass",
     }
 
 

@@ -46,7 +46,7 @@ def _table(table: Table) -> Iterator[str]:
     yield "\n".join(lines)
     notes = [f"All rows: {markdown_text(table.constant)}."] if table.constant else []
     notes += [f"On every row: {view.id}." for view in table.common]
-    notes.append("Values are geometric means over trials with 95 % intervals.")
+    notes.append(table.note or "Values are geometric means over trials with 95 % intervals.")
     yield " ".join(notes)
 
 

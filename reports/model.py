@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from harness.findings import Severity
 from harness.record import Cause, DeviceFacts, Outcome
 from harness.stats.interval import Estimate
+from harness.validity.accuracy import AccuracyLoss
 
 FloatArray = NDArray[np.float64]
 
@@ -143,6 +144,7 @@ class CellView:
     quantiles: QuantileCurve | None = None
     series: dict[str, TrialSeries] = field(default_factory=dict)  #: by trial id
     simulated: bool = False
+    loss: AccuracyLoss | None = None  #: of the accuracy pass, against the float32 variant
 
     @property
     def label(self) -> str:

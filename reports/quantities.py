@@ -29,7 +29,10 @@ _SCALES = {
 }
 _COUNT = Scale("", 1.0)
 #: Where the unit of the suffix would give unreadable numbers.
-_OTHERWISE = {"throttle_onset_ns": Scale("s", NS_PER_S)}
+_OTHERWISE = {
+    "throttle_onset_ns": Scale("s", NS_PER_S),
+    **{f"accuracy_{name}": Scale("%", 0.01) for name in ("top1", "top5", "f1")},
+}
 
 
 def scale(metric: str) -> Scale:

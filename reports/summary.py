@@ -8,6 +8,7 @@ from harness.findings import Severity
 from harness.record import DeviceFacts
 from harness.units import BYTES_PER_MIB
 from reports import labels
+from reports.accuracy import ACCURACY_METRICS
 from reports.compare import Certainty, Comparison, quantized_pairs, winners
 from reports.model import CellView, ReportModel
 from reports.quantities import title, with_unit
@@ -148,19 +149,28 @@ def _name(cell: CellView, differing: frozenset[str]) -> str:
 
 
 def _single_results(model: ReportModel) -> list[str]:
-    measured = [cell for cell in model.cells if cell.primary in cell.estimates]
+    measured = [(cell, cell.primary) for cell in model.cells if cell.primary in cell.estimates]
+    if not measured:
+        measured = [
+            (cell, name)
+            for cell in model.cells
+            for name in ACCURACY_METRICS[:1]
+            if name in cell.estimates
+        ]
     differing = varying(model.cells)
     return _limited(
         [
-            f"{_name(cell, differing)}: {with_unit(cell.primary, cell.estimates[cell.primary])} "
-            f"{title(cell.primary)}."
-            for cell in measured
+            f"{_name(cell, differing)}: {with_unit(metric, cell.estimates[metric])} "
+            f"{title(metric)}."
+            for cell, metric in measured
         ]
     ) or ["Nothing was measured."]
 
 
 def _certainty(found: list[Comparison], model: ReportModel) -> str:
-    ns = {e.n for cell in model.cells for e in cell.estimates.values()}
+    ns = {
+        e.n for cell in model.cells if cell.purpose != "accuracy" for e in cell.estimates.values()
+    }
     if not ns:
         return ""
     trials = f"{min(ns)}" if min(ns) == max(ns) else f"{min(ns)} to {max(ns)}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from harness.findings import Severity
 from harness.record import METRICS
 from reports import labels
+from reports.accuracy import ACCURACY_METRICS, COMPARISONS, NOTE, comparison_text
 from reports.marks import marks_for, model_marks
 from reports.model import CellView, FindingView, ReportModel
 from reports.quantities import NOT_MEASURED, heading, interval_text, scale, value_text
@@ -75,6 +77,7 @@ class Table:
     rows: tuple[Row, ...]
     constant: str = ""
     common: tuple[FindingView, ...] = ()  #: notes on every row, said once
+    note: str = ""  #: what its intervals are, where they are not over trials
 
     @property
     def marked(self) -> bool:
@@ -87,18 +90,24 @@ class Table:
 
 
 def cell_tables(model: ReportModel) -> tuple[Table, ...]:
-    """One table for the timed cells and one for the memory pass, where there are such cells."""
+    """One table for the timed cells and one for each other pass, where there are such cells."""
     timed = tuple(cell for cell in model.cells if cell.purpose == "timing")
     memory = tuple(cell for cell in model.cells if cell.purpose == "memory")
+    accuracy = tuple(cell for cell in model.cells if cell.purpose == "accuracy")
     tables = (
         _table("Results", timed, MAIN_METRICS, model),
         _table("Memory pass", memory, MEMORY_METRICS, model),
+        _table("Accuracy", accuracy, (*ACCURACY_METRICS, "size_bytes"), model, COMPARISONS),
     )
     return tuple(table for table in tables if table.rows)
 
 
 def _table(
-    name: str, cells: tuple[CellView, ...], metrics: Iterable[str], model: ReportModel
+    name: str,
+    cells: tuple[CellView, ...],
+    metrics: Iterable[str],
+    model: ReportModel,
+    further: Mapping[str, str] = MappingProxyType({}),
 ) -> Table:
     differing = varying(cells) | {"model"}
     facets = [
@@ -114,14 +123,20 @@ def _table(
     common = tuple(
         view for view in model.findings if view.everywhere and view.severity is Severity.NOTE
     )
-    columns = (*facets, Column("trials", "Trials"), *numbers)
+    columns = (
+        *facets,
+        Column("trials", "Trials"),
+        *numbers,
+        *(Column(key, title) for key, title in further.items()),
+    )
     rows = tuple(
         Row(cell, tuple(_entry(cell, column, model, common) for column in columns))
         for cell in cells
     )
     unsaid = differing | {"run"}
     constant = labels.cell_text(cells[0].facets, unsaid) if cells else ""
-    return Table(name, columns, rows, constant, common)
+    table = Table(name, columns, rows, constant, common)
+    return replace(table, note=NOTE) if further else table
 
 
 def _entry(
@@ -129,6 +144,8 @@ def _entry(
 ) -> Entry:
     if column.metric:
         return number(cell, column.metric, model, common)
+    if column.key in COMPARISONS:
+        return Entry(comparison_text(cell, column.key))
     if column.key == "trials":
         counts = cell.counts
         return Entry(f"{counts.ok}/{counts.planned}", sort=float(counts.ok), why=counts.text)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from harness.findings import Severity
 from harness.record import METRICS
+from harness.validity.accuracy import AccuracyLoss
 from reports import labels
+from reports.accuracy import ACCURACY_METRICS, COMPARISONS, NOTE, comparison_text
 from reports.model import CellView, ReportModel
 from reports.quantities import NOT_MEASURED, heading, interval_text, scale, value_text
 from reports.summary import summarise, varying
@@ -34,11 +36,40 @@ class TextTable:
     notes: tuple[str, ...]
 
 
-def terminal_table(model: ReportModel) -> TextTable:
-    """One row a cell: its name, how many trials it rests on, its main numbers, its doubts."""
-    named = varying(model.cells) | {"model", "engine"}
+def accuracy_table(model: ReportModel) -> TextTable | None:
+    """One row a cell of the accuracy pass; None where there is none."""
+    cells = tuple(cell for cell in model.cells if cell.purpose == "accuracy")
+    if not cells:
+        return None
+    named = varying(cells) | {"model", "engine"}
     facets = [name for name in labels.FACETS if name in named and name != "engine_version"]
-    metrics = [name for name in _METRICS if any(_shows(cell, name) for cell in model.cells)]
+    shown = (*ACCURACY_METRICS, "size_bytes")
+    metrics = [name for name in shown if any(name in cell.estimates for cell in cells)]
+    headers = (
+        *(labels.FACETS[name] for name in facets),
+        *(heading(metric) for metric in metrics),
+        *COMPARISONS.values(),
+    )
+    rows = tuple(
+        (
+            *(_facet(cell, name) for name in facets),
+            *(_number(cell, metric) for metric in metrics),
+            *(comparison_text(cell, key) for key in COMPARISONS),
+        )
+        for cell in cells
+    )
+    return TextTable(headers, rows, (NOTE,))
+
+
+def terminal_table(model: ReportModel) -> TextTable:
+    """One row a cell: its name, how many trials it rests on, its main numbers, its doubts.
+
+    Cells of the accuracy pass have :func:`accuracy_table`.
+    """
+    cells = tuple(cell for cell in model.cells if cell.purpose != "accuracy")
+    named = varying(cells) | {"model", "engine"}
+    facets = [name for name in labels.FACETS if name in named and name != "engine_version"]
+    metrics = [name for name in _METRICS if any(_shows(cell, name) for cell in cells)]
     headers = (
         *(labels.FACETS[name] for name in facets),
         "Trials",
@@ -52,9 +83,9 @@ def terminal_table(model: ReportModel) -> TextTable:
             *(_number(cell, metric) for metric in metrics),
             " ".join(item.id for item in cell.findings if item.severity is not Severity.NOTE),
         )
-        for cell in model.cells
+        for cell in cells
     )
-    return TextTable(headers, rows, _notes(model, named))
+    return TextTable(headers, rows, _notes(model, cells, named))
 
 
 def json_rows(model: ReportModel) -> list[dict[str, object]]:
@@ -66,6 +97,8 @@ def _json_row(cell: CellView) -> dict[str, object]:
     row: dict[str, object] = dict(cell.facets)
     row["purpose"] = cell.purpose
     row["trials"] = cell.counts.ok
+    if cell.loss is not None:
+        row["against"] = _against(cell.loss)
     for metric, estimate in cell.estimates.items():
         if metric not in METRICS:
             continue
@@ -78,8 +111,25 @@ def _json_row(cell: CellView) -> dict[str, object]:
     return row
 
 
+def _against(loss: AccuracyLoss) -> dict[str, object]:
+    """The comparison with the float32 variant; shares from 0 to 1."""
+    paired, share = loss.paired, loss.agreement
+    return {
+        "reference": loss.reference,
+        "agreement": share.value,
+        "agreement_interval": [share.low, share.high],
+        "retention": loss.retention,
+        "lost": paired.lost if paired else None,
+        "gained": paired.gained if paired else None,
+        "p_value": paired.p_value if paired else None,
+        "verdict": loss.verdict or None,
+    }
+
+
 def _shown_name(metric: str) -> str:
     """The metric's name with the unit it is shown in."""
+    if metric.startswith("accuracy_") and scale(metric).unit:
+        return f"{metric}_percent"
     for stored in ("_ns", "_bytes"):
         if metric.endswith(stored):
             return f"{metric.removesuffix(stored)}_{scale(metric).unit.lower()}"
@@ -103,9 +153,11 @@ def _number(cell: CellView, metric: str) -> str:
     return f"{value_text(metric, estimate.value)} {interval_text(metric, estimate)}".rstrip()
 
 
-def _notes(model: ReportModel, named: frozenset[str]) -> tuple[str, ...]:
+def _notes(
+    model: ReportModel, cells: tuple[CellView, ...], named: frozenset[str]
+) -> tuple[str, ...]:
     summary = summarise(model)
-    same = labels.cell_text(model.cells[0].facets, named | {"run"}) if model.cells else ""
+    same = labels.cell_text(cells[0].facets, named | {"run"}) if cells else ""
     notes = [
         summary.simulated,
         f"All rows: {same}." if same else "",

@@ -14,6 +14,7 @@ from harness.findings import Finding
 from harness.record import Cause, Cell, Failure, Outcome, TrialRecord
 from harness.validity.checks import check_cell
 from reports import labels
+from reports.accuracy import accuracy_estimates, accuracy_loss
 from reports.estimates import estimates
 from reports.marks import merge_findings, seen_findings
 from reports.model import (
@@ -66,7 +67,7 @@ def build_report(runs: Sequence[RunSource]) -> ReportModel:
     for run in runs:
         gathered = _gather(run, channels, limit)
         for one in gathered:
-            view = _cell_view(run, one, f"c{len(cells) + 1}")
+            view = _cell_view(run, one, f"c{len(cells) + 1}", gathered)
             cells.append(view)
             failures += _failures(view, one)
             skips += _trial_skips(run, view, one)
@@ -129,11 +130,13 @@ def _read_trial(
             one.quantiles.append(curve)
 
 
-def _cell_view(run: RunSource, one: _Gathered, anchor: str) -> CellView:
+def _cell_view(
+    run: RunSource, one: _Gathered, anchor: str, gathered: Sequence[_Gathered]
+) -> CellView:
     cell = one.cell
     good = [record for record in one.records if record.outcome is Outcome.OK]
     facets = labels.facets(cell, labels.run_name(run.run_id, run.plan.label), good or one.records)
-    findings = seen_findings(good, check_cell(len(good)) if good else ())
+    findings = seen_findings(good, _on_cell(cell, len(good)))
     return CellView(
         anchor=anchor,
         key=cell.key,
@@ -145,14 +148,20 @@ def _cell_view(run: RunSource, one: _Gathered, anchor: str) -> CellView:
         group=(run.run_id, cell.device_id, cell.variant.model, *_same_work(cell)),
         digest=cell.variant.digest,
         counts=_counts(one.records, one.missing),
-        estimates=estimates(_metrics(record) for record in good),
+        estimates=estimates(_metrics(record) for record in good) | accuracy_estimates(good),
         phases=estimates(_phases(record) for record in good),
         findings=findings,
         trials=tuple(_trial_row(record) for record in one.records),
         quantiles=merge_quantiles(one.quantiles),
         series=one.series,
         simulated=_is_simulated(run, one),
+        loss=accuracy_loss(cell, [(other.cell, other.records) for other in gathered]),
     )
+
+
+def _on_cell(cell: Cell, good: int) -> tuple[Finding, ...]:
+    """Findings on a cell as a whole; accuracy is the same in every process."""
+    return check_cell(good) if good and cell.purpose != "accuracy" else ()
 
 
 def _same_work(cell: Cell) -> tuple[str, ...]:
@@ -195,7 +204,7 @@ def _all_findings(one: _Gathered) -> Iterable[Finding]:
     for record in one.records:
         yield from record.findings
     good = sum(record.outcome is Outcome.OK for record in one.records)
-    yield from check_cell(good) if good else ()
+    yield from _on_cell(one.cell, good)
 
 
 def _is_simulated(run: RunSource, one: _Gathered) -> bool:
@@ -261,7 +270,7 @@ def _run_view(run: RunSource, gathered: Sequence[_Gathered]) -> RunView:
     records = [record for one in gathered for record in one.records]
     ended = [record.ended_at for record in records if record.ended_at]
     engines = {
-        f"{record.trial.cell.engine} {version}"
+        f"{one_line(record.trial.cell.engine)} {version}"
         for record in records
         if (version := labels.engine_version(record))
     }

@@ -53,7 +53,7 @@ def _print(model: ReportModel, output: str) -> None:
     from harness.cli.tables import print_table
     from reports.csv import cells_csv
     from reports.markdown import render_markdown
-    from reports.terminal import json_rows, terminal_table
+    from reports.terminal import accuracy_table, json_rows, terminal_table
 
     match output:
         case "md":
@@ -63,7 +63,9 @@ def _print(model: ReportModel, output: str) -> None:
         case "json":
             click.echo(json.dumps(json_rows(model), indent=2, ensure_ascii=False))
         case _:
-            print_table(terminal_table(model))
+            for table in (terminal_table(model), accuracy_table(model)):
+                if table is not None:
+                    print_table(table)
 
 
 def incomplete(run: RunReader) -> bool:

@@ -1,0 +1,106 @@
+"""Two models asked the same samples: what is left of the accuracy, and whether a loss is real."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.record import Accuracy, Cell, TrialRecord
+from harness.stats.accuracy import Paired, Truths, mcnemar, retention, share_of
+from harness.stats.interval import Estimate
+
+#: One test in twenty finds a difference where there is none; the tests of a table are not
+#: corrected for how many they are, which the reader is told.
+SIGNIFICANT = 0.05
+
+#: The accuracy that retention is of: the first that was measured.
+_RETAINED = ("accuracy_top1", "accuracy_f1")
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyLoss:
+    """A candidate against the float32 reference on the same samples.
+
+    ``agreement`` is the share of equal answers, right or wrong. ``retention`` and ``paired`` are
+    None without labels.
+    """
+
+    reference: str  #: label of the reference variant
+    agreement: Estimate
+    retention: float | None = None
+    paired: Paired | None = None
+
+    @property
+    def verdict(self) -> str:
+        """``worse``, ``better`` or ``no difference shown`` with McNemar's p-value."""
+        if self.paired is None:
+            return ""
+        word = "no difference shown"
+        if self.paired.p_value < SIGNIFICANT:
+            word = "worse" if self.paired.lost > self.paired.gained else "better"
+        return f"{word} (p = {self.paired.p_value:.2g})"
+
+
+def reference_for(cell: Cell, cells: Iterable[Cell]) -> Cell | None:
+    """The float32 cell that ``cell`` is measured against; None where there is none, or it is one.
+
+    It is of the same model, device and engine, of the same delegate where there is such a cell and
+    of the CPU otherwise, and called ``fp32`` where the model has several.
+    """
+    if cell.variant.precision == "fp32" and cell.variant.name in ("fp32", "file"):
+        return None
+    same = [
+        other
+        for other in cells
+        if other.purpose == "accuracy"
+        and other.variant.precision == "fp32"
+        and other.variant.digest != cell.variant.digest
+        and other.delegate in (cell.delegate, "cpu")
+        and other.variant.model == cell.variant.model
+        and (other.device_id, other.engine) == (cell.device_id, cell.engine)
+    ]
+    same.sort(
+        key=lambda other: (
+            other.variant.name != "fp32",
+            other.delegate != cell.delegate,
+            other.threads != cell.threads,
+        )
+    )
+    return same[0] if same else None
+
+
+def loss_against(candidate: TrialRecord, reference: TrialRecord) -> AccuracyLoss | None:
+    """The comparison; None where the two were not asked the same."""
+    ours, theirs = candidate.accuracy, reference.accuracy
+    if (
+        ours is None
+        or theirs is None
+        or (ours.digest, ours.samples)
+        != (
+            theirs.digest,
+            theirs.samples,
+        )
+    ):
+        return None
+    same = np.array([a == b for a, b in zip(_answers(ours), _answers(theirs), strict=True)])
+    shared = next((name for name in _RETAINED if name in candidate.metrics), None)
+    kept = None
+    if shared is not None and shared in reference.metrics:
+        kept = retention(candidate.metrics[shared], reference.metrics[shared])
+    labelled = bool(ours.correct and theirs.correct)
+    return AccuracyLoss(
+        reference=reference.trial.cell.variant.label,
+        agreement=share_of(same),
+        retention=kept,
+        paired=mcnemar(_truths(ours), _truths(theirs)) if labelled else None,
+    )
+
+
+def _answers(accuracy: Accuracy) -> list[str]:
+    return accuracy.answers.split()
+
+
+def _truths(accuracy: Accuracy) -> Truths:
+    return np.array([letter == "1" for letter in accuracy.correct], dtype=np.bool_)
