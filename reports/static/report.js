@@ -173,6 +173,7 @@
         setCursor: [(chart) => { readout.textContent = chart.cursor.left < 0 ? "" : readoutText(chart, lines); }],
         setScale: [(chart, key) => {
           const { min, max } = chart.scales.x;
+          if (key === "x" && min != null) place.setAttribute("aria-label", `${title} from ${timeText(min)} to ${timeText(max)}`);
           const known = state.range && state.range[0] === min && state.range[1] === max;
           if (key === "x" && !known) showRange([min, max], chart);
         }],
