@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from harness.cli.models_check import import_model, show_model, verify_models
+from harness.cli.models_coreml import write_coreml
 from harness.cli.models_mixed import list_layers, search_policy, show_sensitivity
 from harness.cli.models_options import calibration_options, catalogue_option, shape_option
 from harness.cli.options import json_option
@@ -26,6 +27,7 @@ for _command in (
     list_layers,
     show_sensitivity,
     search_policy,
+    write_coreml,
 ):
     models.add_command(_command)
 

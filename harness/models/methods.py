@@ -133,14 +133,15 @@ METHODS: dict[str, Method] = {
         unsupported={_ONNX: _ONNX_DYNAMIC},
     ),
     "int2-weights": Method(
-        "2-bit weights of matrices, turned back to float for computing", "int2",
+        "2-bit weights that are turned back to float for computing", "int2",
         parameters={"block_size": _BLOCK_SIZE, "accuracy_level": _ACCURACY},
         unsupported={
             _TFLITE: "ai-edge-quantizer leaves such a model as it was; use int2-dynamic"
         },
     ),
     "int2-dynamic": Method(
-        "2-bit weights; activations are quantized while the model runs", "int2", "dynamic",
+        "2-bit weights of fully connected layers; activations are quantized while it runs",
+        "int2", "dynamic",
         parameters={"granularity": _DYNAMIC_GRANULARITY},
         unsupported={_ONNX: "onnxruntime has no such operator; use int2-weights"},
     ),

@@ -72,7 +72,8 @@ def _run(job_path: Path, log_path: Path) -> int | None:
 def _reason(result: dict[str, Any], returncode: int | None, log_path: Path) -> str:
     module = result.get("missing_module")
     if module:
-        return f"the module {module} is missing; install it with pip install 'benchfarm[models]'"
+        extra = "coreml" if module == "coremltools" else "models"
+        return f"the module {module} is missing; install it with pip install 'benchfarm[{extra}]'"
     if "error" in result:
         return str(result["error"])
     if returncode is None:

@@ -68,11 +68,19 @@ def _layers(job: Mapping[str, Any]) -> _Answer:
     return layers(job)
 
 
+def _coreml(job: Mapping[str, Any]) -> _Answer:
+    from harness.models.convert.network import network_of
+    from harness.models.convert.to_coreml import write
+
+    return write(network_of(job["recipe"]), Path(job["target"]), job["precision"], job["weights"])
+
+
 _KINDS: dict[str, Callable[[Mapping[str, Any]], _Answer]] = {
     "build": _build,
     "derive": _derive,
     "describe": _describe,
     "layers": _layers,
+    "coreml": _coreml,
 }
 
 if __name__ == "__main__":

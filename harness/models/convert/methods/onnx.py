@@ -17,6 +17,7 @@ from harness.models.convert.onnx_file import layers, load_float, prepare, save
 from harness.models.methods import METHODS
 
 _STATIC, _DYNAMIC = "int8-static", "int8-dynamic"
+_IN_BLOCKS = ("int4-weights", "int2-weights")  #: their matrices have an operator with blocks
 
 
 class OnnxQuantizer:
@@ -99,11 +100,11 @@ class OnnxQuantizer:
 
 
 def _weight_passes(plan: Plan, known: Sequence[Layer]) -> Iterator[tuple[Call, int, list[str]]]:
-    """Calls whose layers get a DequantizeLinear in front, except matrices in 4 bits."""
+    """Calls whose layers get a DequantizeLinear in front, except matrices in blocks."""
     for call in plan.calls():
-        if call.method in ("int8-weights", "int4-weights"):
+        if call.method in ("int8-weights", *_IN_BLOCKS):
             names = set(plan.names(call, known))
-            blocks = call.method == "int4-weights"
+            blocks = call.method in _IN_BLOCKS
             chosen = [
                 layer.name
                 for layer in known
@@ -115,16 +116,11 @@ def _weight_passes(plan: Plan, known: Sequence[Layer]) -> Iterator[tuple[Call, i
 
 def _matrix_passes(plan: Plan, known: Sequence[Layer]) -> Iterator[tuple[Call, int, list[str]]]:
     for call in plan.calls():
-        if call.method in ("int4-weights", "int2-weights"):
+        if call.method in _IN_BLOCKS:
             names = set(plan.names(call, known))
             chosen = [x.name for x in known if x.name in names and _is_matrix(x)]
             if chosen:
                 yield call, METHODS[call.method].weight_bits, chosen
-            elif call.method == "int2-weights":
-                raise ConvertError(
-                    "onnxruntime holds 2 bits in the matrices of MatMul only, and none is chosen; "
-                    "use int4-weights"
-                )
 
 
 def _is_matrix(layer: Layer) -> bool:

@@ -1,4 +1,4 @@
-"""Weights in 8 or 4 bits for ONNX: a DequantizeLinear in front of each layer turns them back.
+"""Weights in 8, 4 or 2 bits for ONNX: a DequantizeLinear in front of each layer turns them back.
 
 Rounding is symmetric: ``scale = max|w| / (2**(bits - 1) - 1)`` over a channel or a tensor, and
 ``q = round(w / scale)``.
@@ -16,8 +16,9 @@ from onnx import helper, numpy_helper
 
 from harness.models.convert.onnx_file import at_least_opset, weight_places
 
-#: The first opset whose DequantizeLinear has an axis; and the one where it takes 4-bit integers.
-_OPSET = {8: 13, 4: 21}
+#: The first opset whose DequantizeLinear has an axis, and those where it takes fewer bits.
+_OPSET = {8: 13, 4: 21, 2: 25}
+_TYPES = {8: np.int8, 4: ml_dtypes.int4, 2: ml_dtypes.int2}
 
 
 def apply(model: Any, layers: Sequence[str], bits: int, *, per_channel: bool) -> Any:
@@ -65,8 +66,9 @@ def quantized(
     largest = np.abs(weights).max(axis=others, keepdims=axis is not None)
     scales = np.where(largest == 0, 1, largest / np.float32(limit)).astype(np.float32)
     rounded = np.clip(np.round(weights / scales), -limit, limit)
-    kind = np.int8 if bits == 8 else ml_dtypes.int4
-    return rounded.astype(kind), scales.reshape(-1) if axis is not None else scales.reshape(())
+    return rounded.astype(_TYPES[bits]), scales.reshape(-1) if axis is not None else scales.reshape(
+        ()
+    )
 
 
 def _channel_axis(node: Any, place: int, rank: int) -> int:

@@ -107,4 +107,6 @@ def _entry(scope: str, call: Call) -> dict[str, Any]:
             "dtype": "INT",
         }
     algorithm = "float_casting" if is_float else "min_max_uniform_quantize"
-    return {"regex": scope, "operation": "*", "algorithm_key": algorithm, "op_config": config}
+    # The engine's convolutions take 2-bit weights for 8-bit ones and read past their end.
+    operation = "FULLY_CONNECTED" if method.weight_bits == 2 else "*"
+    return {"regex": scope, "operation": operation, "algorithm_key": algorithm, "op_config": config}
