@@ -213,7 +213,7 @@ def make_failure(trial: Trial, run_id: str = "", log_tail: str = "") -> MemoryTr
     record = TrialRecord(
         run_id=run_id,
         trial=trial,
-        attempt=2,
+        attempt=1,
         outcome=Outcome.FAILED,
         started_at=started.isoformat(),
         ended_at=(started + timedelta(seconds=1)).isoformat(),
