@@ -247,7 +247,7 @@ def test_telemetry_between_blocks(bench, x):
     traces = [
         packet.message for packet in wire.hear_until(m.Done) if isinstance(packet.message, m.Trace)
     ]
-    assert 2 <= len(traces) <= 12
+    assert len(traces) >= 2
     for trace in traces:
         readings = dict(zip(trace.channels, trace.values, strict=True))
         assert 10**6 < readings["self.rss_bytes"] <= readings["self.rss_peak_bytes"] < 10**10
