@@ -193,6 +193,12 @@ _KINDS = (
         "Use a trained model where accuracy matters.",
     ),
     FindingKind(
+        "LOW-AGREEMENT",
+        Severity.DOUBT,
+        "The variant's outputs are far from those of its float32 original.",
+        "Measure its accuracy before using it; try more bits, or protect layers with a policy.",
+    ),
+    FindingKind(
         "RANDOM-CALIBRATION",
         Severity.NOTE,
         "The model was quantized with random calibration data.",
