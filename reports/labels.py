@@ -46,6 +46,7 @@ _CHANNEL_TITLES = {
     "runner.pss_bytes": "Runner PSS",
     "runner.cpu_percent": "Runner CPU",
     "host.foreign_cpu_percent": "CPU of everyone else",
+    "host.steal_percent": "CPU taken by the hypervisor",
     "battery.percent": "Battery",
 }
 _CHANNEL_FAMILIES = {

@@ -19,6 +19,8 @@ from reports.thinning import CHUNK, Int64Array, Line
 PROBABILITIES: FloatArray = np.concatenate(
     [np.linspace(0.0, 0.99, 100), np.array([0.995, 0.999, 1.0])]
 )
+#: One point in so many may show warm-up.
+_WARMUP_SHARE = 4
 
 
 class Latency:
@@ -38,9 +40,18 @@ class Latency:
 
     def line(self, limit: int) -> Curve | None:
         """Latency in ms over time, warm-up included; None without samples."""
+        # Thinned apart: a long warm-up must not take the points of a short timed part.
+        cut = int(np.searchsorted(self._start_ns, self.origin_ns))
+        warmup = self._part(slice(0, cut), limit // _WARMUP_SHARE)
+        timed = self._part(slice(cut, self.count), limit - limit // _WARMUP_SHARE)
+        if warmup is None or timed is None:
+            return warmup or timed
+        return Curve(np.concatenate([warmup.x, timed.x]), np.concatenate([warmup.y, timed.y]))
+
+    def _part(self, rows: slice, limit: int) -> Curve | None:
         line = Line(limit)
-        for first in range(0, self.count, CHUNK):
-            piece = slice(first, first + CHUNK)
+        for first in range(rows.start, rows.stop, CHUNK):
+            piece = slice(first, min(first + CHUNK, rows.stop))
             line.feed(self._start_ns[piece], self._latency_ns[piece] / NS_PER_MS)
         return line.curve(self.origin_ns)
 

@@ -94,7 +94,7 @@ def _winner_text(found: Comparison, model: ReportModel) -> str:
         text = f"{head} It is not clearly ahead of {other} ({next_value})."
     else:
         text = f"{head} That is {factor_text(found)} as fast as {other} ({next_value})."
-    return text + _doubted(found)
+    return text + _doubted([found.better, found.other], found.metric)
 
 
 def _pair_text(found: Comparison, model: ReportModel) -> str:
@@ -108,16 +108,16 @@ def _pair_text(found: Comparison, model: ReportModel) -> str:
         text += "; the interval contains 1, so this run shows no difference"
     elif found.factor.value < 1:
         text += ": quantization slows it down"
-    return f"{text}.{_doubted(found)}"
+    return f"{text}.{_doubted([found.better, found.other], found.metric)}"
 
 
-def _doubted(found: Comparison) -> str:
-    """What casts doubt on one of the two sides."""
+def _doubted(cells: list[CellView], metric: str) -> str:
+    """What casts doubt on the number of one of the cells."""
     ids = {
         item.id
-        for cell in (found.better, found.other)
+        for cell in cells
         for item in cell.findings
-        if item.severity is not Severity.NOTE and concerns(item.id, found.metric, item.seen)
+        if item.severity is not Severity.NOTE and concerns(item.id, metric, item.seen)
     }
     return f" In doubt: {', '.join(sorted(ids))}." if ids else ""
 
@@ -157,11 +157,11 @@ def _single_results(model: ReportModel) -> list[str]:
             for name in ACCURACY_METRICS[:1]
             if name in cell.estimates
         ]
-    differing = varying(model.cells)
+    differing = varying(model.cells) | {"engine", "delegate", "threads"}
     return _limited(
         [
             f"{_name(cell, differing)}: {with_unit(metric, cell.estimates[metric])} "
-            f"{title(metric)}."
+            f"{title(metric)}.{_doubted([cell], metric)}"
             for cell, metric in measured
         ]
     ) or ["Nothing was measured."]

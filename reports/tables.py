@@ -84,6 +84,11 @@ class Table:
         """Whether any entry carries a mark."""
         return any(entry.marks for row in self.rows for entry in row.entries)
 
+    @property
+    def gaps(self) -> bool:
+        """Whether anything was not measured."""
+        return any(entry.text == NOT_MEASURED for row in self.rows for entry in row.entries)
+
     def pairs(self, row: Row) -> list[tuple[Column, Entry]]:
         """Each column with the row's entry."""
         return list(zip(self.columns, row.entries, strict=True))

@@ -74,7 +74,8 @@
   const data = JSON.parse(document.getElementById("series").textContent);
   const panel = document.getElementById("time-panel");
   const COLOURS = 8;
-  const state = { cell: 0, trials: new Set(), channels: new Set(), charts: [], range: null };
+  const LOG_FROM = 50; // largest to smallest latency from which a linear axis shows only the largest
+  const state = { cell: 0, trials: new Set(), channels: new Set(), charts: [], range: null, full: null, log: false };
 
   function style(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -122,6 +123,11 @@
     return `${+seconds.toFixed(3)} s`;
   }
 
+  // The timed part and a little of the warm-up before it.
+  function timedRange(full) {
+    return [Math.max(full[0], -full[1] / 10), full[1]];
+  }
+
   function showRange(range, except) {
     state.range = range;
     for (const chart of state.charts) {
@@ -148,7 +154,7 @@
     };
   }
 
-  function drawChart(host, title, unit, lines, range, height) {
+  function drawChart(host, title, unit, lines, range, height, log) {
     const readout = make("span", { class: "readout" });
     host.append(make("p", { class: "plot-title" }, make("span", {}, make("b", {}, title), unit ? ` [${unit}]` : ""), readout));
     const place = make("div", { tabindex: "0", role: "img", "aria-label": `${title} over time` });
@@ -157,7 +163,7 @@
     const options = {
       width: Math.max(240, place.clientWidth), height,
       legend: { show: false },
-      scales: { x: { time: false } },
+      scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
       cursor: {
         sync: { key: "time", scales: ["x", null], setSeries: false, filters: { pub: (type) => type === "mousemove" || type === "mouseleave" } },
         drag: { x: true, y: false },
@@ -167,7 +173,7 @@
       series: [{}, { show: false }, ...lines.map((line) => ({
         label: line.name, stroke: style(`--c${line.colour}`), width: 1.25, spanGaps: true, points: { show: false },
       }))],
-      axes: [axis(range), { ...axis(range), size: 56, values: (_, ticks) => ticks.map((tick) => String(+tick.toPrecision(6))) }],
+      axes: [axis(range), { ...axis(range), size: 56, space: 26, values: (_, ticks) => ticks.map((tick) => (tick === null ? null : String(+tick.toPrecision(6)))) }],
       hooks: {
         drawClear: [shadeWarmup],
         setCursor: [(chart) => { readout.textContent = chart.cursor.left < 0 ? "" : readoutText(chart, lines); }],
@@ -229,15 +235,28 @@
       return;
     }
     const range = fullRange(all);
-    const charts = [drawChart(host, "Latency", "ms", latency, range, 240)];
+    const charts = [drawChart(host, "Latency", state.log ? "ms, log scale" : "ms", latency, range, 240, state.log)];
     for (const entry of panels) {
-      if (entry.lines.length) charts.push(drawChart(host, entry.title, entry.unit, entry.lines, range, 130));
+      if (entry.lines.length) charts.push(drawChart(host, entry.title, entry.unit, entry.lines, range, 130, false));
     }
-    if (cell.temperature) host.append(make("p", { class: "missing" }, `Temperature: unavailable: ${cell.temperature}`));
-    for (const [key, reason] of Object.entries(cell.missing)) {
-      host.append(make("p", { class: "missing" }, `${data.channels[key].title}: unavailable: ${reason}`));
-    }
+    drawMissing(host, cell);
     state.charts = charts;
+    state.full = range;
+    showRange(timedRange(range));
+  }
+
+  function drawMissing(host, cell) {
+    const lines = Object.entries(cell.missing).map(([key, reason]) => `${data.channels[key].title}: ${reason}`);
+    if (cell.temperature) lines.unshift(`Temperature: ${cell.temperature}`);
+    if (!lines.length) return;
+    host.append(make("div", { class: "missing" }, "Unavailable", make("ul", {}, ...lines.map((line) => make("li", {}, line)))));
+  }
+
+  function spansDecades(cell) {
+    const values = cell.trials.flatMap((trial) => trial.latency[1]);
+    const low = values.reduce((a, b) => Math.min(a, b), Infinity);
+    const high = values.reduce((a, b) => Math.max(a, b), 0);
+    return low > 0 && high / low > LOG_FROM;
   }
 
   function chooseCell(index) {
@@ -249,10 +268,18 @@
     const trials = cell.trials.map((trial, key) =>
       chip(trial.name, state.trials.has(key), toggle(state.trials, key), (key % COLOURS) + 1));
     const channels = present.map((key) => chip(data.channels[key].title, state.channels.has(key), toggle(state.channels, key)));
+    state.log = spansDecades(cell);
+    const log = chip("Log latency", state.log, (on) => { state.log = on; drawCharts(); });
     panel.querySelector(".trial-chips").replaceChildren(...trials);
-    panel.querySelector(".channel-chips").replaceChildren(...channels);
+    panel.querySelector(".channel-chips").replaceChildren(...channels, log);
     panel.querySelector("select").value = String(index);
     drawCharts();
+  }
+
+  function zoomButton(label, range) {
+    const button = make("button", { type: "button", class: "zoom" }, label);
+    button.addEventListener("click", () => { if (state.charts.length) showRange(range()); });
+    return button;
   }
 
   function setUpPanel() {
@@ -264,7 +291,8 @@
     data.cells.forEach((cell, index) => select.append(make("option", { value: String(index) }, cell.name)));
     select.addEventListener("change", () => chooseCell(Number(select.value)));
     panel.replaceChildren(
-      make("div", { class: "controls" }, select),
+      make("div", { class: "controls" }, select,
+        zoomButton("Timed part", () => timedRange(state.full)), zoomButton("Everything", () => state.full)),
       make("div", { class: "controls" },
         make("div", { class: "chips trial-chips", role: "group", "aria-label": "Trials" }),
         make("div", { class: "chips channel-chips", role: "group", "aria-label": "Channels" })),

@@ -103,3 +103,13 @@ def test_a_cells_distribution_weighs_trials_alike() -> None:
     assert merge_quantiles([]) is None
     with_zero = merge_quantiles([np.array([0.0, 2.0]), np.array([2.0, 2.0])])
     assert with_zero.value == pytest.approx([1.0, 2.0])
+
+
+def test_a_long_warmup_leaves_the_timed_part_its_points(made_up) -> None:
+    samples = made_up.make_samples(np.random.default_rng(1), 0.1, seconds=0.5, warmup_s=5.0)
+    line = Latency(samples).line(600)
+    timed = line.x >= 0
+    assert timed.sum() > 200
+    assert len(line.x) <= 600
+    assert line.y[timed].max() == samples.latency_ns[samples.timed].max() / 1e6
+    assert np.all(np.diff(line.x) >= 0)

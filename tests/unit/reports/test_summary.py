@@ -107,4 +107,4 @@ def test_a_run_with_only_failures(made_up) -> None:
 def test_one_cell_is_stated_plainly(report_of, made_up) -> None:
     model = report_of((made_up.make_cell(), P50, [1e6, 1.01e6, 1.02e6]))
     (only,) = summarise(model).results
-    assert only.startswith("mobilenet_v2/fp32: 1.010\u00a0ms [")
+    assert only.startswith("mobilenet_v2/fp32 with tflite 2.3.0, cpu, 1 thread: 1.010\u00a0ms [")
