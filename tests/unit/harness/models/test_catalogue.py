@@ -22,7 +22,7 @@ def load(tmp_path: Path, text: str) -> Catalogue:
 def test_the_built_in_family() -> None:
     catalogue = Catalogue.load()
     family = catalogue.family("mobilenet_v2")
-    assert catalogue.variant_names("mobilenet_v2") == ("fp32", "int8-static")
+    assert {"fp32", "int8-static"} <= set(catalogue.variant_names("mobilenet_v2"))
     assert family.input.shape == (1, 224, 224, 3)
     assert family.output.shape == (1, 1000)
     assert family.parameters == {"width": 1.0}
