@@ -56,7 +56,8 @@ def comparison_text(cell: CellView, key: str) -> str:
     if loss is None:
         return NOT_MEASURED
     if key == "agreement":
-        return estimate_text("accuracy_top1", loss.agreement)
+        text = estimate_text("accuracy_top1", loss.agreement)
+        return f"{text} (fp32 always answers the same)" if loss.one_answer else text
     if key == "retention":
         return NOT_MEASURED if loss.retention is None else f"{loss.retention * 100:.1f}"
     return loss.verdict or NOT_MEASURED

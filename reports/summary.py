@@ -164,7 +164,12 @@ def _single_results(model: ReportModel) -> list[str]:
             f"{title(metric)}.{_doubted([cell], metric)}"
             for cell, metric in measured
         ]
-    ) or ["Nothing was measured."]
+    ) or ([] if _answered(model) else ["Nothing was measured."])
+
+
+def _answered(model: ReportModel) -> bool:
+    """Whether models were asked without labels: a table compares what they answered."""
+    return any(cell.purpose == "accuracy" and cell.counts.ok for cell in model.cells)
 
 
 def _certainty(found: list[Comparison], model: ReportModel) -> str:

@@ -10,8 +10,10 @@ import click
 
 from harness.cli.models_check import import_model, show_model, verify_models
 from harness.cli.models_coreml import write_coreml
+from harness.cli.models_evaluate import evaluate_models
 from harness.cli.models_mixed import list_layers, search_policy, show_sensitivity
 from harness.cli.models_options import calibration_options, catalogue_option, shape_option
+from harness.cli.models_recommend import recommend_models
 from harness.cli.options import json_option
 
 
@@ -28,6 +30,8 @@ for _command in (
     show_sensitivity,
     search_policy,
     write_coreml,
+    evaluate_models,
+    recommend_models,
 ):
     models.add_command(_command)
 

@@ -34,7 +34,11 @@ class ModelSource:
     def variants(self, ref: ModelRef, fmt: ModelFormat) -> Sequence[Variant]:
         """The variants of ``ref`` in one format; a file of another format has none."""
         if isinstance(ref, FamilyModels):
-            return [self._family_variant(ref.family, name, fmt) for name in ref.variants]
+            known = self._catalogue
+            for name in ref.variants:
+                known.check_variant(ref.family, name)
+            there = [n for n in ref.variants if fmt in known.variant_formats(ref.family, n)]
+            return [self._family_variant(ref.family, name, fmt) for name in there]
         variant = self._file_variant(ref)
         return [variant] if variant.format is fmt else []
 

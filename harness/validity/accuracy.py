@@ -23,14 +23,16 @@ _RETAINED = ("accuracy_top1", "accuracy_f1")
 class AccuracyLoss:
     """A candidate against the float32 reference on the same samples.
 
-    ``agreement`` is the share of equal answers, right or wrong. ``retention`` and ``paired`` are
-    None without labels.
+    ``agreement`` is the share of equal answers, right or wrong, which says nothing where the
+    reference always gives the same one (``one_answer``). ``retention`` and ``paired`` are None
+    without labels.
     """
 
     reference: str  #: label of the reference variant
     agreement: Estimate
     retention: float | None = None
     paired: Paired | None = None
+    one_answer: bool = False
 
     @property
     def verdict(self) -> str:
@@ -95,6 +97,7 @@ def loss_against(candidate: TrialRecord, reference: TrialRecord) -> AccuracyLoss
         agreement=share_of(same),
         retention=kept,
         paired=mcnemar(_truths(ours), _truths(theirs)) if labelled else None,
+        one_answer=len(set(_answers(theirs))) == 1,
     )
 
 

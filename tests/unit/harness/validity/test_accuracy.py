@@ -80,6 +80,14 @@ def test_without_labels_only_agreement_is_told() -> None:
     )
     assert found is not None
     assert (found.agreement.value, found.retention, found.verdict) == (0.75, None, "")
+    assert not found.one_answer
+
+
+def test_a_reference_that_always_answers_the_same_is_told() -> None:
+    same = make_record(make_cell(), "7 7 7")
+    found = loss_against(make_record(make_cell("int8"), "7 7 7"), same)
+    assert found is not None
+    assert found.one_answer
 
 
 @pytest.mark.parametrize("other", [("1 2", "11", "e"), ("1 2 3", "111", "d")])
