@@ -10,6 +10,10 @@ from typing import Literal, Protocol
 import click
 
 
+#: What reports print where nothing was measured.
+NOT_MEASURED = "\u2014"
+
+
 class TableLike(Protocol):
     """What reports and commands hand over for printing."""
 
@@ -66,4 +70,4 @@ def _side(header: str, table: TableLike) -> Literal["left", "right"]:
     """Numbers to the right, words to the left."""
     column = list(table.headers).index(header)
     cells = [row[column] for row in table.rows]
-    return "right" if all(cell[:1].isdigit() or not cell for cell in cells) else "left"
+    return "right" if all(cell[:1].isdigit() or cell in {"", NOT_MEASURED} for cell in cells) else "left"
