@@ -9,7 +9,6 @@ from typing import Literal, Protocol
 
 import click
 
-
 #: What reports print where nothing was measured.
 NOT_MEASURED = "\u2014"
 
@@ -69,5 +68,5 @@ def _print_plain(table: TableLike) -> None:
 def _side(header: str, table: TableLike) -> Literal["left", "right"]:
     """Numbers to the right, words to the left."""
     column = list(table.headers).index(header)
-    cells = [row[column] for row in table.rows]
-    return "right" if all(cell[:1].isdigit() or cell in {"", NOT_MEASURED} for cell in cells) else "left"
+    cells = [row[column] for row in table.rows if row[column] not in {"", NOT_MEASURED}]
+    return "right" if all(cell[0].isdigit() for cell in cells) else "left"
