@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Literal
 
 from harness.findings import Finding
-from harness.scenario import Load
+from harness.scenario import Cold, Load, Offline
 from harness.variant import TensorSpec, Variant
 
 #: Version of ``trial.json``; history in docs/results-format.md.
@@ -64,6 +64,21 @@ class Cell:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     options: dict[str, OptionValue] = field(default_factory=dict)
     purpose: Purpose = "timing"
+
+    @property
+    def primary_metric(self) -> str:
+        """The metric that the load kind, or the pass, is about."""
+        if self.purpose == "memory":
+            return "rss_steady_bytes"
+        if self.purpose == "accuracy":
+            return "accuracy_top1"
+        match self.load:
+            case Offline():
+                return "throughput_per_s"
+            case Cold():
+                return "cold_start_ns"
+            case _:
+                return "latency_p50_ns"
 
     @property
     def key(self) -> str:

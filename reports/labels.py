@@ -132,19 +132,6 @@ def load_text(load: Load) -> str:
             return f"cold, page cache {'kept' if load.page_cache == 'keep' else 'dropped'}"
 
 
-def primary_metric(cell: Cell) -> str:
-    """The metric that a load kind is about."""
-    if cell.purpose == "memory":
-        return "rss_steady_bytes"
-    match cell.load:
-        case Offline():
-            return "throughput_per_s"
-        case Cold():
-            return "cold_start_ns"
-        case _:
-            return "latency_p50_ns"
-
-
 def engine_version(record: TrialRecord) -> str:
     """The engine's version as the runner reported it, empty if it never did."""
     return one_line(str(record.engine.get("version", "")))

@@ -142,7 +142,7 @@ def _cell_view(
         key=cell.key,
         run_id=run.run_id,
         purpose=cell.purpose,
-        primary=labels.primary_metric(cell),
+        primary=cell.primary_metric,
         facets=facets,
         precision=cell.variant.precision,
         group=(run.run_id, cell.device_id, cell.variant.model, *_same_work(cell)),

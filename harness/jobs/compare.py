@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from harness.errors import UserError
 from harness.findings import Finding, Severity
 from harness.jobs.pairing import Pair, pair_across, pair_within, sides_of
-from harness.record import METRICS, Cell, DeviceFacts
-from harness.scenario import Cold, Offline
+from harness.record import METRICS, DeviceFacts
 from harness.stats.bootstrap import bootstrap_ratio
 from harness.stats.comparison import (
     Better,
@@ -145,19 +144,6 @@ def compare_runs(reference: RunReader, candidate: RunReader, question: Question)
     return _judged(pairs, unpaired, replace(question, factors=factors), [reference, candidate])
 
 
-def headline_metric(cell: Cell) -> str:
-    """The metric that a cell is about."""
-    if cell.purpose == "memory":
-        return "rss_steady_bytes"
-    match cell.load:
-        case Offline():
-            return "throughput_per_s"
-        case Cold():
-            return "cold_start_ns"
-        case _:
-            return "latency_p50_ns"
-
-
 def _judged(
     pairs: Sequence[Pair], unpaired: Sequence[str], question: Question, runs: Sequence[RunReader]
 ) -> Compared:
@@ -166,7 +152,7 @@ def _judged(
     rows = [
         _row(reference, candidate, metric, question, units, latencies)
         for reference, candidate in pairs
-        for metric in question.metrics or (headline_metric(candidate.cell),)
+        for metric in question.metrics or (candidate.cell.primary_metric,)
         if not question.metrics or _measured(reference, candidate, metric)
     ]
     verdicts = control_false_discoveries([row.comparison for row in rows])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.errors import UserError
-from harness.jobs.compare import Question, compare_runs, compare_within, headline_metric
+from harness.jobs.compare import Question, compare_runs, compare_within
 from harness.record import Outcome
 from harness.scenario import Burst, Cold, Offline, Sustained
 
@@ -238,5 +238,5 @@ def test_one_cell_among_many_may_be_chance(lab, cell):
     ],
 )
 def test_each_load_is_about_one_metric(cell, load, metric):
-    assert headline_metric(cell(load=load)) == metric
-    assert headline_metric(cell(load=load, purpose="memory")) == "rss_steady_bytes"
+    assert cell(load=load).primary_metric == metric
+    assert cell(load=load, purpose="memory").primary_metric == "rss_steady_bytes"
