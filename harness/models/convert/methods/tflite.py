@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ai_edge_quantizer import quantizer
+from ai_edge_quantizer import calibrator, quantizer, recipe_manager
+from ai_edge_quantizer.utils import qsv_utils
 
 from harness.models.convert import ConvertError
 from harness.models.convert.feeds import Feeds, each_sample
@@ -62,9 +63,13 @@ class TfliteQuantizer:
                 {names.get(name, name): value for name, value in sample.items()}
                 for sample in each_sample(request.calibration())
             ]
-            tool = quantizer.Quantizer(str(self._path))
-            tool.load_quantization_recipe([_entry(_EVERYTHING, static)])
-            self._ranges[static] = tool.calibrate({self._signature: samples})
+            # Quantizer.calibrate would smooth each sample's range into a moving average, which
+            # clips: a net of the digits lost 3.5 points of accuracy to it. This is min and max.
+            recipe = recipe_manager.RecipeManager()
+            recipe.load_quantization_recipe([_entry(_EVERYTHING, static)])
+            tool = calibrator.Calibrator(str(self._path), qsv_update_func=qsv_utils.min_max_update)
+            tool.calibrate({self._signature: samples}, recipe)
+            self._ranges[static] = tool.get_model_qsvs()
         return self._ranges[static]
 
 
