@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.inference import LocalInfer
 from harness.errors import CatalogueError
 from harness.models.cache import UNBUILT, ModelCache
 from harness.models.catalogue import Catalogue
@@ -90,8 +91,9 @@ def test_the_manifest_says_how_it_was_made(tiny_built: Built) -> None:
     assert manifest["tools"]["ai-edge-quantizer"]
     assert manifest["seed"] == 3
     assert manifest["proof"]["cosine_min"] > 0.9
-    assert set(manifest["inspection"]["activations"]) == {"int8"}
-    assert manifest["inspection"]["float_operators"] == {}
+    assert set(manifest["inspection"]["activation_types"]) == {"int8"}
+    assert set(manifest["inspection"]["operators_by_kind"]) == {"integer"}
+    assert manifest["parameters"]["granularity"] == "channel"
     assert "byte-identical" in manifest["reproducible"]
     assert manifest["cost"]["peak_rss_bytes"] > 1_000_000
 
@@ -99,7 +101,7 @@ def test_the_manifest_says_how_it_was_made(tiny_built: Built) -> None:
 def test_two_builds_are_byte_identical(
     tmp_path: Path, tiny_built: Built, tiny_catalogue: Catalogue
 ) -> None:
-    cache = ModelCache(tmp_path / "ein anderer Ort")
+    cache = ModelCache(tmp_path / "ein anderer Ort", LocalInfer())
     for (variant, fmt), local in tiny_built.items():
         again = cache.materialise(tiny_catalogue, "tiny", variant, fmt)
         assert again.variant.digest == local.variant.digest
@@ -109,7 +111,7 @@ def test_the_source_is_built_first_and_progress_says_so(
     tmp_path: Path, tiny_catalogue: Catalogue
 ) -> None:
     said: list[str] = []
-    cache = ModelCache(tmp_path)
+    cache = ModelCache(tmp_path, LocalInfer())
     cache.materialise(tiny_catalogue, "tiny", "int8-static", TFLITE, said.append)
     assert said == ["building tiny/fp32 (tflite)", "building tiny/int8-static (tflite)"]
 
@@ -217,23 +219,31 @@ def test_a_quantizer_that_does_nothing_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     code = (
-        "import shutil\n"
-        "class recipe:\n"
-        "    static_wi8_ai8 = staticmethod(list)\n"
+        "import shutil, sys, types\n"
+        "calibrator = recipe_manager = None\n"
+        "sys.modules[__name__ + '.utils'] = types.SimpleNamespace(qsv_utils=None)\n"
         "class quantizer:\n"
         "    class Quantizer:\n"
         "        def __init__(self, path): self.path = path\n"
         "        def load_quantization_recipe(self, recipe): pass\n"
-        "        def calibrate(self, data): return {}\n"
+        "        need_calibration = False\n"
         "        def quantize(self, ranges): return self\n"
         "        def export_model(self, target): shutil.copy(self.path, target)\n"
     )
-    cache = ModelCache(tmp_path / "cache")
+    cache = ModelCache(tmp_path / "cache", LocalInfer())
     cache.materialise(tiny_catalogue, "tiny", "fp32", TFLITE)
     shadow(tmp_path / "shadow", monkeypatch, "ai_edge_quantizer", code)
-    with pytest.raises(CatalogueError, match="only 0% of the weights became 8 bit"):
+    with pytest.raises(CatalogueError, match=r"only 0.0 % of the weights have 8 bits"):
         cache.materialise(tiny_catalogue, "tiny", "int8-static", TFLITE)
     assert [path.name for path in models(cache)] == [tiny_built["fp32", TFLITE].path.name]
+    assert leftovers(cache) == []
+
+
+def test_what_cannot_be_proven_is_not_built(tmp_path: Path, tiny_catalogue: Catalogue) -> None:
+    cache = ModelCache(tmp_path / "cache")
+    with pytest.raises(CatalogueError, match="nothing here can run the file to prove it"):
+        cache.materialise(tiny_catalogue, "tiny", "int8-static", TFLITE)
+    assert len(models(cache)) == 1  # the float file
     assert leftovers(cache) == []
 
 
