@@ -35,7 +35,8 @@ def bench(
     output: str,
     results: Path,
 ) -> int:
-    """Measure each MODEL: a .tflite or .onnx file, or FAMILY[/VARIANT] of the catalogue.
+    """Measure each MODEL: a .tflite or .onnx file, FAMILY[/VARIANT] of the catalogue, or your own
+    variant by its name.
 
     Latency is taken back to back after a steady warm-up, in fresh processes; the run is stored
     like any other.
@@ -50,7 +51,7 @@ def bench(
     document = {
         "schema": 1,
         "name": "bench",
-        "models": [_entry(name, families) for name in models],
+        "models": [entry for name in models for entry in _entries(name, families)],
         "devices": ["local"],
         "blocks": [
             {
@@ -77,14 +78,17 @@ def bench(
     return conclude(results, campaign.start(scenario, choices), output)
 
 
-def _entry(name: str, families: dict[str, tuple[str, ...]]) -> dict[str, object]:
-    """A scenario's model entry; an existing file wins over a family of the same name."""
-    from harness.cli.names import split_model_name
+def _entries(name: str, families: dict[str, tuple[str, ...]]) -> list[dict[str, object]]:
+    """A scenario's model entries; an existing file wins over a family of the same name."""
+    from harness.cli.names import own_variants, split_model_name
 
     family, variant = split_model_name(name)
-    if family in families and not Path(name).is_file():
-        return {"family": family, "variants": [variant] if variant else list(families[family])}
-    return {"path": str(Path(name).absolute())}
+    if Path(name).is_file():
+        return [{"path": str(Path(name).absolute())}]
+    own = own_variants(name)
+    if family in families and not own:
+        return [{"family": family, "variants": [variant] if variant else list(families[family])}]
+    return [{"path": str(path)} for path in own] or [{"path": str(Path(name).absolute())}]
 
 
 def _numbers(option: str, text: str) -> list[int]:

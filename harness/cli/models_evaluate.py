@@ -24,7 +24,7 @@ _REFERENCE = "fp32"
 
 
 @click.command("evaluate")
-@click.argument("names", nargs=-1, required=True, metavar="FAMILY[/VARIANT]|FILE...")
+@click.argument("names", nargs=-1, required=True, metavar="NAME[/VARIANT]|FILE...")
 @click.option(
     "--dataset", metavar="NAME|NPZ|FOLDER|random",
     help="digits, your own arrays with labels, or random inputs to compare with fp32 only; "
@@ -59,7 +59,8 @@ def evaluate_models(
     """Measure how accurate models are on a dataset's test split, where they would run.
 
     Each answer comes from the runner of the device, so the figures belong to that very file,
-    engine and delegate. A family's fp32 variant is asked, too, and the others are compared with it.
+    engine and delegate. A family's fp32 variant is asked, too, and the others are compared with it;
+    your own variant is compared with the FILE that it was made from, if you name that as well.
     """
     from harness.cli import campaign
     from harness.cli.outcome import conclude
@@ -94,7 +95,7 @@ def evaluate_models(
 
 def _entries(catalogue: Catalogue, names: list[str]) -> list[dict[str, object]]:
     """The scenario's models: families with their fp32 variant in front, and files."""
-    from harness.cli.names import split_model_name
+    from harness.cli.names import own_variants, split_model_name
 
     files: list[dict[str, object]] = []
     variants: dict[str, dict[str, None]] = {}
@@ -103,6 +104,10 @@ def _entries(catalogue: Catalogue, names: list[str]) -> list[dict[str, object]]:
             if not Path(name).is_file():
                 raise CatalogueError(f"{name}: there is no such file")
             files.append({"path": str(Path(name).absolute())})
+            continue
+        own = own_variants(name)
+        if own:
+            files += [{"path": str(path)} for path in own]
             continue
         family, variant = split_model_name(name)
         known = catalogue.variant_names(family)

@@ -91,6 +91,7 @@ class ModelCache:
     def import_file(self, path: Path) -> LocalVariant:
         """A user's own model, copied into the cache so that later edits change nothing measured.
 
+        It keeps the name it was given when it was built or imported as a variant.
         Raises :class:`CatalogueError` when it is no whole ``.onnx`` or ``.tflite`` file.
         """
         _check_is_file(path)
@@ -101,6 +102,11 @@ class ModelCache:
             sniff.check(copy, fmt, str(path))
             size = copy.stat().st_size
             kept = self.files.keep(copy, digest, fmt)
+        for manifest in self.files.named_manifests():
+            if manifest["digest"] == digest:
+                from harness.models.user_models import variant_of
+
+                return LocalVariant(variant_of(manifest), kept)
         origin: dict[str, object] = {"method": "import", "file": path.name}
         return LocalVariant(Variant(path.stem, "file", fmt, digest, size, origin=origin), kept)
 

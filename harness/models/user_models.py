@@ -178,7 +178,7 @@ def variant_of(manifest: Mapping[str, Any]) -> Variant:
         digest=manifest["digest"],
         size_bytes=manifest["size_bytes"],
         precision=manifest["precision"],
-        origin={"method": manifest["method"], "parameters": manifest["parameters"]},
+        origin={key: manifest[key] for key in ("method", "parameters", "source_digest")},
         findings=tuple(manifest["findings"]),
     )
 

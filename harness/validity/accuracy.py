@@ -48,19 +48,20 @@ class AccuracyLoss:
 def reference_for(cell: Cell, cells: Iterable[Cell]) -> Cell | None:
     """The float32 cell that ``cell`` is measured against; None where there is none, or it is one.
 
-    It is of the same model, device and engine, of the same delegate where there is such a cell and
-    of the CPU otherwise, and called ``fp32`` where the model has several.
+    It is of the same model, or the file that ``cell``'s was made from; of the same device and
+    engine; of the same delegate where there is such a cell and of the CPU otherwise. A model that
+    has several has one that is called ``fp32``.
     """
+    source = cell.variant.origin.get("source_digest")
     if cell.variant.precision == "fp32" and cell.variant.name in ("fp32", "file"):
         return None
     same = [
         other
         for other in cells
         if other.purpose == "accuracy"
-        and other.variant.precision == "fp32"
         and other.variant.digest != cell.variant.digest
+        and (_is_float(other, cell.variant.model) or other.variant.digest == source)
         and other.delegate in (cell.delegate, "cpu")
-        and other.variant.model == cell.variant.model
         and (other.device_id, other.engine) == (cell.device_id, cell.engine)
     ]
     same.sort(
@@ -71,6 +72,10 @@ def reference_for(cell: Cell, cells: Iterable[Cell]) -> Cell | None:
         )
     )
     return same[0] if same else None
+
+
+def _is_float(cell: Cell, model: str) -> bool:
+    return (cell.variant.precision, cell.variant.model) == ("fp32", model)
 
 
 def loss_against(candidate: TrialRecord, reference: TrialRecord) -> AccuracyLoss | None:

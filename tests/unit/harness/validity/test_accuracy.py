@@ -46,6 +46,15 @@ def test_the_reference_is_fp32_of_the_same_engine_device_and_delegate() -> None:
     assert reference_for(make_cell("fp32-distilled"), [*others, cpu]) == cpu
 
 
+def test_the_file_that_a_users_variant_was_made_from_is_its_reference() -> None:
+    own = make_cell("file", "unknown")
+    made = make_cell("int8")
+    origin = {"source_digest": own.variant.digest}
+    made = replace(made, variant=replace(made.variant, model="mine", origin=origin))
+    assert reference_for(made, [make_cell("fp16"), own, made]) == own
+    assert reference_for(own, [own, made]) is None
+
+
 def test_nothing_is_its_own_reference_and_none_is_made_up() -> None:
     assert reference_for(make_cell(), [make_cell(), make_cell("fp32-distilled")]) is None
     assert reference_for(make_cell("int8"), [make_cell("int8"), make_cell("fp16")]) is None

@@ -1,0 +1,64 @@
+"""Accuracy on real engines: a family evaluated, a scenario with an accuracy pass, a choice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
+
+
+def test_evaluate_tells_accuracy_and_loss_against_fp32(benchfarm, tmp_path: Path) -> None:
+    done = benchfarm("models", "evaluate", "digits_small/int8-static", "-e", "tflite", "--json")
+    assert done.returncode == 0, done.stderr
+    float_row, int8_row = json.loads(done.stdout)
+    assert (float_row["model"], int8_row["model"]) == (
+        "digits_small/fp32",
+        "digits_small/int8-static",
+    )
+    assert 85 < float_row["accuracy_top1_percent"] < 99
+    low, high = int8_row["accuracy_top1_percent_interval"]
+    assert low < int8_row["accuracy_top1_percent"] < high
+    against = int8_row["against"]
+    assert against["reference"] == "digits_small/fp32"
+    lost = float_row["accuracy_top1_percent"] - int8_row["accuracy_top1_percent"]
+    assert (against["lost"] - against["gained"]) / 9 == pytest.approx(lost)  # of 900 samples
+    assert "against" not in float_row
+
+    wrong = tmp_path / "wrong.npz"
+    np.savez(wrong, image=np.zeros((4, 8, 8, 1), np.float32), labels=np.full(4, 12))
+    done = benchfarm("models", "evaluate", "digits_small/fp32", "-e", "tflite", "--dataset", wrong)
+    assert done.returncode == 4
+    assert "has the labels 12 to 12, the model tells 10 classes apart" in done.stderr
+    done = benchfarm("models", "evaluate", "mobilenet_v2/fp32")
+    assert done.returncode == 2
+    assert "give --dataset data.npz, or --dataset random" in done.stderr
+
+
+def test_a_scenario_measures_speed_and_accuracy_of_one_file(benchfarm, tmp_path: Path) -> None:
+    scenario = tmp_path / "scenario.yaml"
+    document = {
+        "schema": 1,
+        "models": [{"family": "digits_small", "variants": ["fp32", "int8-static"]}],
+        "blocks": [{"engine": "tflite"}],
+        "loads": [{"kind": "burst", "inferences": 20}],
+        "accuracy": {"dataset": "digits", "metrics": ["top1"]},
+        "repeats": 1,
+    }
+    scenario.write_text(json.dumps(document))
+    done = benchfarm("run", scenario)
+    assert done.returncode == 0, done.stderr
+    assert "Against fp32 (McNemar)" in done.stdout
+    (page,) = (tmp_path / "results" / "runs").glob("*/report/report.html")
+    assert "<h2>Accuracy</h2>" in page.read_text()
+
+    deploy = tmp_path / "deploy.json"
+    limits = ("--max-accuracy-loss", "90%", "--max-latency-ms", 1000)
+    chosen = benchfarm("models", "recommend", "latest", *limits, "--emit", deploy)
+    assert chosen.returncode == 0, chosen.stderr
+    (entry,) = json.loads(deploy.read_text())["device_classes"]
+    assert entry["choice"]["model"] == "digits_small"
+    assert len(entry["fallbacks"]) == 1
