@@ -127,19 +127,21 @@ class BarView:
 
     def __init__(self, total: int) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import BarColumn, Progress, TextColumn
         from rich.progress import TimeElapsedColumn as Elapsed
 
         self._bars: Bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[count]}"),
             Elapsed(),
             console=Console(stderr=True, highlight=False),
             transient=True,
         )
-        self._run = self._bars.add_task("trials", total=total)
+        self._total, self._done = total, 0
+        self._run = self._bars.add_task("trials", total=total, count=f"0/{total}")
         self._devices: dict[str, TaskID] = {}
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -156,13 +158,16 @@ class BarView:
         """The device's line shows the phase."""
         device = trial.cell.device_id
         if device not in self._devices:
-            self._devices[device] = self._bars.add_task("", total=None)
+            self._devices[device] = self._bars.add_task("", total=None, count="")
         words = " ".join(word for word in (trial_text(trial), name.lower(), detail) if word)
         self._bars.update(self._devices[device], description=words)
 
     def trial_finished(self, record: TrialRecord) -> None:
         """The result scrolls up above the bars."""
-        self._bars.advance(self._run)
+        with self._lock:
+            self._done += 1
+            count = f"{self._done}/{self._total}"
+        self._bars.update(self._run, advance=1, count=count)
         self.note(outcome_line(record))
 
     def note(self, text: str) -> None:
