@@ -19,9 +19,10 @@ FP32, FP16 = "fp32", "fp16"
 PRECISIONS = (FP32, FP16, "int8", "int4", "int2", MIXED)
 LOW_AGREEMENT = "LOW-AGREEMENT"
 
-#: Share of the layers' weights, counted as numbers, that must have the type that is claimed. The
-#: rest is what a tool has no kernel for, such as 4-bit depthwise convolutions.
+#: Share of the layers' weights, counted as numbers, that must have the type that is claimed.
 _MIN_SHARE = 0.9
+#: The same below 8 bits, where no tool has kernels for depthwise convolutions.
+_MIN_SHARE_FEW_BITS = 0.8
 #: Below this least cosine the file carries the finding LOW-AGREEMENT.
 _LOW_COSINE = 0.9
 _FLOAT_TYPES = {FP32: "float32", FP16: "float16"}
@@ -102,7 +103,8 @@ def _check_float(precision: str, inspection: Inspection) -> None:
 def _check_integers(claim: Claim, inspection: Inspection) -> None:
     bits = bits_of(claim.precision)
     share = inspection.share_of_bits(bits)
-    if share < _MIN_SHARE:
+    least = _MIN_SHARE if bits >= 8 else _MIN_SHARE_FEW_BITS
+    if share < least:
         raise CatalogueError(
             f"only {format_percent(share)} of the weights have {bits} bits or fewer "
             f"({_types(inspection)}); the tool left the rest as it was"
@@ -114,7 +116,7 @@ def _check_integers(claim: Claim, inspection: Inspection) -> None:
     weights = inspection.layer_weights()
     others = [weight for weight in weights if how.get(weight.layer) not in kinds]
     left = sum(weight.elements for weight in others) / sum(weight.elements for weight in weights)
-    if left > 1 - _MIN_SHARE:
+    if left > 1 - least:
         found = ", ".join(
             f"{count} {name}" for name, count in counted(w.operator for w in others).items()
         )

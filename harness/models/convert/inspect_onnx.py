@@ -180,7 +180,7 @@ class _Reader:
             level = _integers(node).get("accuracy_level", 0)
             return "dynamic" if level == 4 else "weights"
         given = [name for name in node.input if name and not self._is_constant(name)]
-        if given and all(self._is_dequantized(name) for name in given):
+        if given and all(map(self._is_dequantized, given)) and self._is_quantized_after(node):
             return "integer"
         if any(self._is_small_constant(name) for name in node.input):
             return "weights"
@@ -193,6 +193,11 @@ class _Reader:
     def _is_dequantized(self, name: str) -> bool:
         maker = self._maker.get(name)
         return maker is not None and maker.op_type == "DequantizeLinear"
+
+    def _is_quantized_after(self, node: Any) -> bool:
+        """Whether nothing reads a node's outputs but what quantizes them again."""
+        readers = [reader for name in node.output for reader, _ in self._readers.get(name, [])]
+        return bool(readers) and all(reader.op_type == "QuantizeLinear" for reader in readers)
 
     def _is_small_constant(self, name: str) -> bool:
         """Whether a tensor is a constant that is stored in few bits and turned back to float."""

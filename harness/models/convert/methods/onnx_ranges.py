@@ -19,7 +19,7 @@ METHODS = {
     "percentile": CalibrationMethod.Percentile,
 }
 #: The tool's own 128 bins leave entropy a single threshold to choose from: the whole range.
-_ENTROPY_BINS = 1024
+_ENTROPY_BINS = 512
 #: The tool keeps every activation of the samples it is given at once.
 _CHUNK = 4
 

@@ -1,0 +1,82 @@
+"""Each method's file is what its name says, in both formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.models.claims import check_file, claim_of
+from harness.models.methods import METHODS, precision_of
+from harness.variant import ModelFormat
+
+ONNX, TFLITE = ModelFormat.ONNX, ModelFormat.TFLITE
+
+
+def test_the_formats_have_what_the_table_says(made) -> None:
+    assert set(made[ONNX]) - set(made[TFLITE]) == {
+        "entropy", "percentile", "symmetric", "int2-weights",
+    }  # fmt: skip
+    assert set(made[TFLITE]) - set(made[ONNX]) == {"int4-dynamic"}
+
+
+@pytest.mark.parametrize("fmt", ModelFormat)
+def test_every_file_holds_its_claim(made, fmt: ModelFormat) -> None:
+    for name, item in made[fmt].items():
+        method = name if name in METHODS else "int8-static"
+        check_file(claim_of(precision_of(method), method), item.inspection)
+
+
+@pytest.mark.parametrize("fmt", ModelFormat)
+def test_fewer_bits_are_smaller(made, sources: dict[ModelFormat, Path], fmt: ModelFormat) -> None:
+    sizes = {name: item.path.stat().st_size for name, item in made[fmt].items()}
+    assert sizes["int4-weights"] < sizes["int8-weights"] < sizes["fp16"]
+    assert sizes["fp16"] < sources[fmt].stat().st_size
+
+
+@pytest.mark.parametrize("fmt", ModelFormat)
+def test_eight_bits_and_more_compute_the_model(made, sources, cosine, fmt: ModelFormat) -> None:
+    least = {"fp16": 0.99, "int8-weights": 0.8, "a16": 0.6, "int8-static": 0.6}
+    for name, wanted in least.items():
+        assert cosine(fmt, made[fmt][name].path, sources[fmt]) > wanted
+
+
+@pytest.mark.parametrize("fmt", ModelFormat)
+def test_parameters_are_in_the_file(made, fmt: ModelFormat) -> None:
+    static, wide, tensor = (made[fmt][name] for name in ("int8-static", "a16", "per-tensor"))
+    bits = {name: set(item.inspection.activation_counts) for name, item in made[fmt].items()}
+    assert bits["int8-static"] & {"int8", "uint8"}
+    assert bits["a16"] & {"int16", "uint16"}
+    assert not bits["a16"] & {"int8", "uint8"}
+    assert tensor.path.stat().st_size < static.path.stat().st_size  # one scale for each tensor
+    assert static.path.read_bytes() != wide.path.read_bytes()
+
+
+def test_calibrations_choose_different_ranges(made) -> None:
+    """Entropy with the tool's own number of bins is minmax by another name."""
+    files = {
+        made[ONNX][name].path.read_bytes() for name in ("int8-static", "entropy", "percentile")
+    }
+    assert len(files) == 3
+
+
+def test_two_bits_take_a_quarter_of_eight(made) -> None:
+    two, eight = (made[ONNX][name].inspection for name in ("int2-weights", "int8-weights"))
+    assert two.weight_bytes["int2"] == pytest.approx(eight.weight_bytes["int8"] / 4, rel=0.01)
+
+
+def test_making_them_again_gives_the_same_bytes(
+    made, make_files, sources, calibration_feeds
+) -> None:
+    for fmt in ModelFormat:
+        names = ("int8-static", "int4-weights", "int8-dynamic")
+        recipes = {
+            name: {"method": name, "parameters": _defaults(name), "policy": None} for name in names
+        }
+        again = make_files(sources[fmt], fmt, recipes, calibration_feeds(fmt))
+        for name in names:
+            assert again[name].path.read_bytes() == made[fmt][name].path.read_bytes()
+
+
+def _defaults(name: str):
+    return {key: parameter.default for key, parameter in METHODS[name].parameters.items()}
