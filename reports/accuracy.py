@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from harness.record import Cell, Outcome, TrialRecord
 from harness.stats.interval import Estimate
 from harness.validity.accuracy import AccuracyLoss, loss_against, reference_for
-from reports.model import CellView
-from reports.quantities import NOT_MEASURED, estimate_text
+from reports.compare import advantage
+from reports.model import CellView, ReportModel
+from reports.quantities import NOT_MEASURED, estimate_text, heading
 
+LATENCY = "latency_p50_ns"
 ACCURACY_METRICS = ("accuracy_top1", "accuracy_top5", "accuracy_f1", "accuracy_perplexity")
 
 #: What comparison columns are called, by the key that :func:`comparison_text` takes.
 COMPARISONS = {
+    "latency": heading(LATENCY),
+    "speed-up": "Speed-up",
     "agreement": "Same answer as fp32 [%]",
     "retention": "Retention [%]",
     "verdict": "Against fp32 (McNemar)",
@@ -50,17 +54,69 @@ def accuracy_loss(cell: Cell, measured: CellRecords) -> AccuracyLoss | None:
     return loss_against(records[cell.key][-1], records[reference.key][-1])
 
 
-def comparison_text(cell: CellView, key: str) -> str:
-    """One column of the comparison with float32."""
+def accuracy_cells(model: ReportModel) -> tuple[CellView, ...]:
+    """The cells of the accuracy pass, by model and engine, float32 first."""
+    cells = [cell for cell in model.cells if cell.purpose == "accuracy"]
+    return tuple(sorted(cells, key=lambda cell: (*_setting(cell), cell.loss is not None)))
+
+
+def shown_comparisons(cells: Sequence[CellView], model: ReportModel) -> dict[str, str]:
+    """The columns of :data:`COMPARISONS` in which there is something."""
+    return {
+        key: title
+        for key, title in COMPARISONS.items()
+        if any(comparison_text(cell, key, model) != NOT_MEASURED for cell in cells)
+    }
+
+
+def comparison_text(cell: CellView, key: str, model: ReportModel) -> str:
+    """One column of the comparison with float32: of speed, then of answers."""
+    if key == "latency":
+        timed = _timed(cell, cell.label, model)
+        return estimate_text(LATENCY, timed.estimates.get(LATENCY) if timed else None)
     loss = cell.loss
     if loss is None:
         return NOT_MEASURED
+    if key == "speed-up":
+        return _speed_up(cell, loss.reference, model)
     if key == "agreement":
         text = estimate_text("accuracy_top1", loss.agreement)
         return f"{text} (fp32 always answers the same)" if loss.one_answer else text
     if key == "retention":
         return NOT_MEASURED if loss.retention is None else f"{loss.retention * 100:.1f}"
     return loss.verdict or NOT_MEASURED
+
+
+def _speed_up(cell: CellView, reference: str, model: ReportModel) -> str:
+    ours, theirs = (_timed(cell, label, model) for label in (cell.label, reference))
+    found = advantage(ours, theirs) if ours and theirs else None
+    if found is None:
+        return NOT_MEASURED
+    factor = found.factor
+    value = f"{factor.value:.2f}"
+    if factor.low is None or factor.high is None:
+        return value
+    return f"{value} [{factor.low:.2f}, {factor.high:.2f}]"
+
+
+def _timed(cell: CellView, label: str, model: ReportModel) -> CellView | None:
+    """The timed cell of a variant in the setting of an accuracy cell; the first of its loads."""
+    facets = ("run", "device", "engine", "delegate", "threads", "batch", "options")
+    same = [
+        other
+        for other in model.cells
+        if other.purpose == "timing"
+        and other.label == label
+        and LATENCY in other.estimates
+        and all(other.facets[name] == cell.facets[name] for name in facets)
+    ]
+    return min(same, key=lambda other: other.facets["load"], default=None)
+
+
+def _setting(cell: CellView) -> tuple[str, ...]:
+    family = cell.label.partition("/")[0]
+    facets = ("engine", "delegate", "threads", "options")
+    return (cell.run_id, cell.facets["device"], family, *(cell.facets[name] for name in facets))
 
 
 def _good(records: Sequence[TrialRecord]) -> list[TrialRecord]:

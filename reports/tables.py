@@ -9,7 +9,14 @@ from types import MappingProxyType
 from harness.findings import Severity
 from harness.record import METRICS
 from reports import labels
-from reports.accuracy import ACCURACY_METRICS, COMPARISONS, NOTE, comparison_text
+from reports.accuracy import (
+    ACCURACY_METRICS,
+    COMPARISONS,
+    NOTE,
+    accuracy_cells,
+    comparison_text,
+    shown_comparisons,
+)
 from reports.marks import marks_for, model_marks
 from reports.model import CellView, FindingView, ReportModel
 from reports.quantities import NOT_MEASURED, heading, interval_text, scale, value_text
@@ -98,11 +105,12 @@ def cell_tables(model: ReportModel) -> tuple[Table, ...]:
     """One table for the timed cells and one for each other pass, where there are such cells."""
     timed = tuple(cell for cell in model.cells if cell.purpose == "timing")
     memory = tuple(cell for cell in model.cells if cell.purpose == "memory")
-    accuracy = tuple(cell for cell in model.cells if cell.purpose == "accuracy")
+    accuracy = accuracy_cells(model)
+    compared = shown_comparisons(accuracy, model)
     tables = (
         _table("Results", timed, MAIN_METRICS, model),
         _table("Memory pass", memory, MEMORY_METRICS, model),
-        _table("Accuracy", accuracy, (*ACCURACY_METRICS, "size_bytes"), model, COMPARISONS),
+        _table("Accuracy", accuracy, ("size_bytes", *ACCURACY_METRICS), model, compared),
     )
     return tuple(table for table in tables if table.rows)
 
@@ -141,7 +149,7 @@ def _table(
     unsaid = differing | {"run"}
     constant = labels.cell_text(cells[0].facets, unsaid) if cells else ""
     table = Table(name, columns, rows, constant, common)
-    return replace(table, note=NOTE) if further else table
+    return replace(table, note=NOTE) if name == "Accuracy" else table
 
 
 def _entry(
@@ -150,7 +158,7 @@ def _entry(
     if column.metric:
         return number(cell, column.metric, model, common)
     if column.key in COMPARISONS:
-        return Entry(comparison_text(cell, column.key))
+        return Entry(comparison_text(cell, column.key, model))
     if column.key == "trials":
         counts = cell.counts
         return Entry(f"{counts.ok}/{counts.planned}", sort=float(counts.ok), why=counts.text)

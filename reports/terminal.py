@@ -8,7 +8,13 @@ from harness.findings import Severity
 from harness.record import METRICS
 from harness.validity.accuracy import AccuracyLoss
 from reports import labels
-from reports.accuracy import ACCURACY_METRICS, COMPARISONS, NOTE, comparison_text
+from reports.accuracy import (
+    ACCURACY_METRICS,
+    NOTE,
+    accuracy_cells,
+    comparison_text,
+    shown_comparisons,
+)
 from reports.model import CellView, ReportModel
 from reports.quantities import NOT_MEASURED, heading, interval_text, scale, value_text
 from reports.summary import summarise, varying
@@ -38,23 +44,24 @@ class TextTable:
 
 def accuracy_table(model: ReportModel) -> TextTable | None:
     """One row a cell of the accuracy pass; None where there is none."""
-    cells = tuple(cell for cell in model.cells if cell.purpose == "accuracy")
+    cells = accuracy_cells(model)
     if not cells:
         return None
+    compared = shown_comparisons(cells, model)
     named = varying(cells) | {"model", "engine"}
     facets = [name for name in labels.FACETS if name in named and name != "engine_version"]
-    shown = (*ACCURACY_METRICS, "size_bytes")
+    shown = ("size_bytes", *ACCURACY_METRICS)
     metrics = [name for name in shown if any(name in cell.estimates for cell in cells)]
     headers = (
         *(labels.FACETS[name] for name in facets),
         *(heading(metric) for metric in metrics),
-        *COMPARISONS.values(),
+        *compared.values(),
     )
     rows = tuple(
         (
             *(_facet(cell, name) for name in facets),
             *(_number(cell, metric) for metric in metrics),
-            *(comparison_text(cell, key) for key in COMPARISONS),
+            *(comparison_text(cell, key, model) for key in compared),
         )
         for cell in cells
     )

@@ -137,8 +137,8 @@ def _print(answer: Recommendation) -> None:
 
 def _row(item: Judged) -> tuple[str, ...]:
     from harness.jobs.recommend import LATENCY, MEMORY
-    from harness.units import NS_PER_MS, format_mib
-    from reports.quantities import NOT_MEASURED
+    from harness.units import NS_PER_MS
+    from reports.quantities import NOT_MEASURED, value_text
 
     one = item.candidate
     rss, accuracy = one.figures.get(MEMORY), one.accuracy
@@ -148,7 +148,7 @@ def _row(item: Judged) -> tuple[str, ...]:
         one.cell.delegate,
         str(one.cell.threads),
         f"{one.figures[LATENCY].value / NS_PER_MS:.4g}",
-        format_mib(one.cell.variant.size_bytes),
+        value_text("size_bytes", float(one.cell.variant.size_bytes)),
         f"{rss.value / 1e6:.4g}" if rss else NOT_MEASURED,
         f"{accuracy.value:.2%}".removesuffix("%") if accuracy else NOT_MEASURED,
         f"{one.loss * 100:.2f}" if one.loss is not None else NOT_MEASURED,
@@ -170,6 +170,7 @@ def _notes(answer: Recommendation) -> list[str]:
     else:
         notes.append(
             "Front: no other one is at least as good in latency, size, memory and accuracy and "
-            "better in one of them. Chosen is the fastest within the limits."
+            "better in one of them. Chosen is, of the fastest within the limits, the most "
+            "accurate, then the smallest."
         )
     return notes

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from harness.record import Cell, DeviceFacts, Outcome, TrialRecord
 from harness.scenario import Burst, Periodic, SingleStream, Sustained
 from harness.stats.interval import Estimate, geometric_mean_interval
+from harness.stats.margins import margin_of
 from harness.store.run_reader import RunReader
 from harness.units import NS_PER_MS
 
@@ -17,6 +18,7 @@ ACCURACY = ("accuracy_top1", "accuracy_f1")
 #: Loads whose latency is that of single inferences, in the order of preference.
 _LOADS = (SingleStream, Periodic, Sustained, Burst)
 BYTES_PER_MB = 1_000_000
+_MARGIN = margin_of(LATENCY).relative
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +134,10 @@ def _judge(device_id: str, device: _Device, limits: Limits) -> Recommendation:
     reference = _reference(candidates)
     candidates = [_with_loss(one, reference) for one in candidates]
     reasons = {id(one): _objections(one, limits) for one in candidates}
-    ordered = sorted(candidates, key=lambda one: (bool(reasons[id(one)]), *_rank(one)))
-    best = ordered[0] if ordered and not reasons[id(ordered[0])] else None
+    best = _best([one for one in candidates if not reasons[id(one)]])
+    ordered = sorted(
+        candidates, key=lambda one: (one is not best, bool(reasons[id(one)]), *_rank(one))
+    )
     judged = []
     for one in ordered:
         better = next((other for other in candidates if _dominates(other, one)), None)
@@ -192,16 +196,35 @@ def _above(
     return f"{what} {value.value / unit:.4g} {unit_name}, at most {limit / unit:g}"
 
 
+def _best(fitting: Sequence[Candidate]) -> Candidate | None:
+    """Of those that are as fast as the fastest, within the margin of verdicts on that metric, the
+
+    most accurate, and among equals the smallest: noise must not decide for a larger file.
+    """
+    if not fitting:
+        return None
+    fastest_ns = min(one.figures[LATENCY].value for one in fitting)
+    tied = [one for one in fitting if one.figures[LATENCY].value <= fastest_ns * (1 + _MARGIN)]
+    return min(tied, key=lambda one: (-_share(one), one.cell.variant.size_bytes, _rank(one)))
+
+
+def _share(one: Candidate) -> float:
+    return one.accuracy.value if one.accuracy else 0.0
+
+
 def _rank(one: Candidate) -> tuple[float, float, float]:
     """Fastest first; among equals the most accurate, then the smallest."""
-    accuracy = one.accuracy.value if one.accuracy else 0.0
-    return one.figures[LATENCY].value, -accuracy, float(one.cell.variant.size_bytes)
+    return one.figures[LATENCY].value, -_share(one), float(one.cell.variant.size_bytes)
 
 
 def _second(one: Candidate, best: Candidate, *, dominated: bool) -> str:
     if dominated:
         return f"{_name(best)} is at least as good in everything measured"
     ours, theirs = (each.figures[LATENCY].value / NS_PER_MS for each in (one, best))
+    if ours <= theirs and _share(one) < _share(best):
+        return f"about as fast as {_name(best)}, and less accurate"
+    if ours <= theirs:
+        return f"about as fast as {_name(best)}, and larger"
     return f"p90 latency {ours:.4g} ms, {_name(best)} has {theirs:.4g} ms"
 
 

@@ -155,6 +155,18 @@ def test_a_dominated_variant_is_off_the_front_and_says_by_whom(make_run) -> None
     ]
 
 
+def test_noise_does_not_decide_for_a_larger_file(make_run) -> None:
+    run = make_run(
+        *(timed(FP32, 4.9), timed(INT8, 5), timed(INT4, 5.2)),
+        *(asked(FP32, 0.98), asked(INT8, 0.98), asked(INT4, 0.98)),
+    )
+    assert names(only(recommend([run], Limits()))) == [
+        ("int8", ""),  # int4 is smaller, but more than 5 % slower than the fastest
+        ("fp32", "about as fast as net/int8 on tflite, and larger"),
+        ("int4", "p90 latency 5.2 ms, net/int8 on tflite has 5 ms"),
+    ]
+
+
 def test_later_runs_replace_earlier_values_and_add_accuracy(make_run) -> None:
     first = make_run(timed(FP32, 10), timed(INT8, 50))
     second = make_run(timed(INT8, 5), asked(FP32, 0.9), asked(INT8, 0.9))
