@@ -21,7 +21,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("runs", "List, show, export and delete stored runs."),
     "devices": ("devices", "List the devices at hand."),
     "doctor": ("doctor", "Check that this machine can measure, and tidy up after a crash."),
-    "models": ("models", "List and build the models of the catalogue."),
+    "models": ("models", "Build, prove and compare model variants."),
     "schema": ("schema", "Print the JSON schema of scenario files."),
 }
 
