@@ -117,10 +117,11 @@ def _build_files(files: list[str], **choices: Any) -> None:
     from harness.models.user_models import UserModels
 
     infer = LocalInfer()
-    user = UserModels(ModelCache(infer=infer), infer)
+    cache = ModelCache(infer=infer)
+    user = UserModels(cache, infer)
     for name in files:
         manifest = user.build(file_build(Path(name), **choices), _note)
-        click.echo(_built_line(manifest))
+        click.echo(f"{_built_line(manifest)}: {cache.path_of(manifest['digest'])}")
 
 
 def _build_families(names: tuple[str, ...], catalogue_file: Path | None) -> None:
@@ -177,8 +178,7 @@ def _built_line(manifest: dict[str, Any]) -> str:
     proof = manifest["proof"]
     return (
         f"{manifest['model']}/{manifest['variant']} {manifest['format']}: "
-        f"{proof['size_ratio']:.2f} times the size, least cosine {proof['cosine_min']:.4f}, "
-        f"SHA-256 {manifest['digest'][:12]}"
+        f"{proof['size_ratio']:.2f} times the size, least cosine {proof['cosine_min']:.4f}"
     )
 
 
