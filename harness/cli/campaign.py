@@ -57,7 +57,14 @@ class Ended:
 
 
 def model_source(scenario: Scenario, *, build: bool) -> ModelSource:
-    """The models of a scenario: built-in catalogue, the scenario's own, and the cache."""
+    """The models of a scenario: built-in catalogue, the scenario's own, and the cache.
+
+    Raises CatalogueError for an unknown dataset, before anything is built for it.
+    """
+    if scenario.accuracy is not None:
+        from harness.models.evaluation import check_dataset
+
+        check_dataset(scenario.accuracy)
     own = [scenario.catalogue] if scenario.catalogue else []
     return ModelSource(
         Catalogue.load(own),

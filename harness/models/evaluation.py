@@ -68,7 +68,9 @@ def check_dataset(wanted: AccuracyPass) -> None:
     known = (*DATASETS, RANDOM_DATASET)
     if not isinstance(wanted.dataset, Path) and wanted.dataset not in known:
         hint = suggestion(wanted.dataset, known)
-        raise CatalogueError(f"unknown dataset {wanted.dataset!r}; {hint} or a .npz file")
+        raise CatalogueError(
+            f"unknown dataset {wanted.dataset!r}; {hint} (a file of your own ends in .npz)"
+        )
 
 
 def objection(family: Family | None, wanted: AccuracyPass) -> str | None:
