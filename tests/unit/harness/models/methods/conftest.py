@@ -31,8 +31,6 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         for name in METHODS
         if name not in (*NETWORK_METHODS, "mixed", "int2-dynamic")
     },
-    "entropy": ("int8-static", {"calibration": "entropy"}),
-    "percentile": ("int8-static", {"calibration": "percentile", "percentile": 99.0}),
     "per-tensor": ("int8-static", {"granularity": "tensor"}),
     "symmetric": ("int8-static", {"symmetric": True}),
     "a16": ("int8-static", {"activation_bits": 16}),
@@ -80,6 +78,11 @@ def calibration_feeds() -> Callable[[ModelFormat], Feeds]:
 
 
 Maker = Callable[[Path, ModelFormat, dict[str, dict[str, Any]], Feeds | None], dict[str, Made]]
+
+
+@pytest.fixture(scope="session")
+def network_writer() -> Callable[[Network, ModelFormat, Path], Path]:
+    return write_network
 
 
 @pytest.fixture(scope="session")

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.models.claims import check_file, claim_of
-from harness.models.methods import METHODS, precision_of
+from harness.models.methods import METHODS, complete, precision_of
 from harness.variant import ModelFormat
 
 ONNX, TFLITE = ModelFormat.ONNX, ModelFormat.TFLITE
 
 
 def test_the_formats_have_what_the_table_says(made) -> None:
-    assert set(made[ONNX]) - set(made[TFLITE]) == {
-        "entropy", "percentile", "symmetric", "int2-weights",
-    }  # fmt: skip
+    assert set(made[ONNX]) - set(made[TFLITE]) == {"symmetric", "int2-weights"}
     assert set(made[TFLITE]) - set(made[ONNX]) == {"int4-dynamic"}
 
 
@@ -52,12 +51,22 @@ def test_parameters_are_in_the_file(made, fmt: ModelFormat) -> None:
     assert static.path.read_bytes() != wide.path.read_bytes()
 
 
-def test_calibrations_choose_different_ranges(made) -> None:
+def test_calibrations_choose_different_ranges(
+    make_files, network_writer, network, tmp_path: Path
+) -> None:
     """Entropy with the tool's own number of bins is minmax by another name."""
-    files = {
-        made[ONNX][name].path.read_bytes() for name in ("int8-static", "entropy", "percentile")
+    source = network_writer(network, ONNX, tmp_path / "small.onnx")
+    recipes = {
+        name: {
+            "method": "int8-static",
+            "parameters": complete("int8-static", {"calibration": name, "percentile": 99.0}),
+            "policy": None,
+        }
+        for name in ("minmax", "entropy", "percentile")
     }
-    assert len(files) == 3
+    image = np.random.default_rng(0).normal(size=(16, 3, 11, 8)).astype(np.float32)
+    files = make_files(source, ONNX, recipes, {"image": image})
+    assert len({item.path.read_bytes() for item in files.values()}) == 3
 
 
 def test_two_bits_take_a_quarter_of_eight(made) -> None:
@@ -71,12 +80,9 @@ def test_making_them_again_gives_the_same_bytes(
     for fmt in ModelFormat:
         names = ("int8-static", "int4-weights", "int8-dynamic")
         recipes = {
-            name: {"method": name, "parameters": _defaults(name), "policy": None} for name in names
+            name: {"method": name, "parameters": complete(name, {}), "policy": None}
+            for name in names
         }
         again = make_files(sources[fmt], fmt, recipes, calibration_feeds(fmt))
         for name in names:
             assert again[name].path.read_bytes() == made[fmt][name].path.read_bytes()
-
-
-def _defaults(name: str):
-    return {key: parameter.default for key, parameter in METHODS[name].parameters.items()}
