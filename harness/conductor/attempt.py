@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.conductor.metrics import trial_metrics
+from harness.conductor.metrics import USED_CHANNELS, trial_metrics
 from harness.device import Reading, Runner
 from harness.record import (
     BlockRecord,
@@ -142,7 +142,7 @@ class Attempt:
         """Telemetry moved to the clock of the samples, so that both can be laid side by side."""
         found = {}
         for channel in self.channels:
-            if channel.unavailable is None:
+            if channel.unavailable is None and channel.name in USED_CHANNELS:
                 trace = self._writer.trace(channel.name)
                 at_ns = trace.at_ns
                 if channel.clock == "host" and self.clock_offsets:

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.record import BlockRecord, Cell, LoadTimes
 from harness.scenario import Cold, MemoryPass, Sustained
-from harness.stats.samples import Int64Array, Samples
+from harness.stats.samples import Samples
 from harness.stats.summary import summarise
 from harness.stats.throttle import sustained_metrics
+from harness.stats.traces import Trace
+from harness.validity.checks import FOREIGN_CPU_CHANNEL
 
 RSS = "runner.rss_bytes"
 RSS_PEAK = "runner.rss_peak_bytes"
 PSS = "runner.pss_bytes"
 RUNNER_CPU = "runner.cpu_percent"
-FOREIGN_CPU = "host.foreign_cpu_percent"
 
-
-class TraceLike(Protocol):
-    """A channel's readings: times on its clock and values."""
-
-    @property
-    def at_ns(self) -> Int64Array: ...  # noqa: D102
-    @property
-    def value(self) -> NDArray[np.float64]: ...  # noqa: D102
+#: The channels that metrics and checks are made from; a long trial reads back no others.
+USED_CHANNELS = frozenset({RSS, RSS_PEAK, PSS, RUNNER_CPU, FOREIGN_CPU_CHANNEL})
 
 
 def trial_metrics(
@@ -35,7 +28,7 @@ def trial_metrics(
     times: LoadTimes,
     samples: Samples,
     blocks: Sequence[BlockRecord],
-    traces: Mapping[str, TraceLike],
+    traces: Mapping[str, Trace],
     memory: MemoryPass | None,
 ) -> dict[str, float]:
     """Every metric that was measured; what was not is absent."""
@@ -66,20 +59,23 @@ def _load_metrics(cell: Cell, times: LoadTimes) -> dict[str, float]:
     return {name: float(value) for name, value in named.items() if value is not None}
 
 
-def _cpu_metrics(traces: Mapping[str, TraceLike]) -> dict[str, float]:
+def _cpu_metrics(traces: Mapping[str, Trace]) -> dict[str, float]:
     found = {}
-    for metric, channel in (("cpu_percent", RUNNER_CPU), ("foreign_cpu_percent", FOREIGN_CPU)):
+    for metric, channel in (
+        ("cpu_percent", RUNNER_CPU),
+        ("foreign_cpu_percent", FOREIGN_CPU_CHANNEL),
+    ):
         if channel in traces and len(traces[channel].value):
             found[metric] = float(np.median(traces[channel].value))
     return found
 
 
-def _peak_memory(traces: Mapping[str, TraceLike]) -> dict[str, float]:
+def _peak_memory(traces: Mapping[str, Trace]) -> dict[str, float]:
     trace = traces.get(RSS_PEAK)
     return {"rss_peak_bytes": float(trace.value.max())} if trace and len(trace.value) else {}
 
 
-def _steady_memory(traces: Mapping[str, TraceLike], memory: MemoryPass) -> dict[str, float]:
+def _steady_memory(traces: Mapping[str, Trace], memory: MemoryPass) -> dict[str, float]:
     """Median of ``readings`` readings ``every_seconds`` apart, after ``settle_minutes`` of work."""
     found = {}
     for metric, channel in (("rss_steady_bytes", RSS), ("pss_steady_bytes", PSS)):

@@ -189,15 +189,14 @@ def long_read(work: Path, hours: float) -> bool:
     run = ResultsStore(work).resolve("latest")
     trial = run.trial(run.plan.trials[0].id)
     started = time.process_time()
-    found = trial.samples()
-    blocks = trial.blocks()
+    found, blocks = len(trial.samples()), len(trial.blocks())  # one after the other, as a report
     sampled = time.process_time()
     readings = sum(len(trial.trace(channel)) for channel in trial.trace_channels())
     traced = time.process_time()
     streamed = sum(len(t) for batch in trial.iter_trace_batches() for t in batch.values())
     ended = time.process_time()
     text = (
-        f"{hours:g} h read: {len(found)} samples and {len(blocks)} blocks in "
+        f"{hours:g} h read: {found} samples and {blocks} blocks in "
         f"{sampled - started:.1f} s, {readings} readings in {traced - sampled:.1f} s channel by "
         f"channel, {streamed} in {ended - traced:.1f} s in one pass; peak {_peak_mib():.0f} MiB"
     )
