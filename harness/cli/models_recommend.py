@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from harness.errors import NoDeviceMatched, StoreError, UserError
 
 if TYPE_CHECKING:
     from harness.jobs.recommend import Judged, Recommendation
+    from harness.stats.interval import Estimate
 
 _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
 
@@ -29,6 +31,10 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
     "--emit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Write the choice and the fallback order for each device class as JSON.",
 )  # fmt: skip
+@click.option(
+    "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Draw accuracy against latency as .svg, .pdf or .png (one device only).",
+)  # fmt: skip
 @results_option
 @json_option
 def recommend_models(
@@ -38,6 +44,7 @@ def recommend_models(
     latency_ms: float | None,
     rss_mb: float | None,
     emit: Path | None,
+    plot: Path | None,
     results: Path,
     as_json: bool,
 ) -> int:
@@ -65,6 +72,9 @@ def recommend_models(
     if emit is not None:
         _write(emit, json.dumps(document, indent=2) + "\n")
         click.echo(f"Written: {emit}", err=True)
+    if plot is not None:
+        _draw(plot, answers)
+        click.echo(f"Written: {plot}", err=True)
     return 0 if all(answer.choice for answer in answers) else EXIT_LIMIT_EXCEEDED
 
 
@@ -100,9 +110,43 @@ def _selected(answers: list[Recommendation], selectors: tuple[str, ...]) -> list
     return chosen
 
 
-def _write(path: Path, text: str) -> None:
+def _draw(path: Path, answers: list[Recommendation]) -> None:
+    """One device's candidates as a figure; those without accuracy cannot be placed."""
+    from harness.jobs.recommend import LATENCY
+    from harness.units import NS_PER_MS
+    from reports.pareto import Point, pareto_figure
+
+    if len(answers) > 1:
+        raise UserError("--plot draws one device: choose it with -s")
+    points = [
+        Point(
+            label=item.candidate.cell.variant.label,
+            series=item.candidate.cell.engine,
+            latency_ms=_scaled(item.candidate.figures[LATENCY], 1 / NS_PER_MS),
+            accuracy_percent=_scaled(item.candidate.accuracy, 100),
+            chosen=item is answers[0].choice,
+        )
+        for item in answers[0].judged
+        if item.candidate.accuracy is not None
+    ]
+    title = f"Accuracy and latency on {answers[0].device_id}"
+    _write(path, pareto_figure(points, title, path.suffix.removeprefix(".").lower()))
+
+
+def _scaled(estimate: Estimate, factor: float) -> Estimate:
+    """The same estimate in another unit."""
+    low, high = estimate.low, estimate.high
+    return replace(
+        estimate,
+        value=estimate.value * factor,
+        low=None if low is None else low * factor,
+        high=None if high is None else high * factor,
+    )
+
+
+def _write(path: Path, content: str | bytes) -> None:
     try:
-        path.write_text(text, "utf-8")
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
 

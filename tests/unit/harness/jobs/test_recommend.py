@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.models_recommend import recommend_models
+from harness.errors import UserError
 from harness.clock import ManualClock
 from harness.jobs.deploy import deployment
 from harness.jobs.recommend import Limits, Recommendation, recommend
@@ -215,6 +216,18 @@ def test_the_command_prints_writes_and_tells_by_its_exit_code(make_run, store, t
     )
     assert none.return_value == 1
     assert "Nothing is within the limits." in none.output
+
+
+def test_the_command_draws_accuracy_against_latency(make_run, store, tmp_path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra 'figures'")
+    call = [make_run(*USUAL).run_id, "--results", str(store.root)]
+    plot = tmp_path / "front.svg"
+    done = CliRunner().invoke(recommend_models, [*call, "--plot", str(plot)], standalone_mode=False)
+    assert done.return_value == 0, done.output
+    assert "(chosen)" in plot.read_text("utf-8")
+    wrong = CliRunner().invoke(recommend_models, [*call, "--plot", str(tmp_path / "front.gif")])
+    assert isinstance(wrong.exception, UserError)
+    assert not (tmp_path / "front.gif").exists()
 
 
 @pytest.mark.parametrize("text", ["much", "-1%", "100%", "nan"])
