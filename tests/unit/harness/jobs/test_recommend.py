@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.models_recommend import recommend_models
-from harness.errors import UserError
 from harness.clock import ManualClock
+from harness.errors import UserError
 from harness.jobs.deploy import deployment
 from harness.jobs.recommend import Limits, Recommendation, recommend
 from harness.record import (
