@@ -13,6 +13,10 @@ OptionValues = tuple[str | bool, ...]
 
 _SWITCH: OptionValues = (True, False)
 
+#: The option that every engine has where the system lets a process choose its cores.
+AFFINITY = "affinity"
+_WITHOUT_AFFINITY = ("ios",)
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:
@@ -82,12 +86,16 @@ def obstacle(
         return f"the delegate {delegate} of {engine} is not on this device ({platform})"
     if delegate == "xnnpack" and options.get("xnnpack") is False:
         return "xnnpack: false contradicts the delegate xnnpack"
+    if AFFINITY in options and platform in _WITHOUT_AFFINITY:
+        return f"{platform} does not let a program choose its cores"
     return _option_obstacle(engine, options)
 
 
 def _option_obstacle(engine: str, options: Mapping[str, object]) -> str | None:
     known = ENGINES[engine].options
     for name, value in options.items():
+        if name == AFFINITY:
+            continue
         if name not in known:
             return f"{engine} has no option {name}"
         if value not in known[name]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from harness.scenario_file.nodes import Node, shortened
 Schema = dict[str, Any]
 T_co = TypeVar("T_co", covariant=True)
 
+
+_CORES = re.compile(r"[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?)*")
+_SPAN = re.compile(r"([0-9]+)-([0-9]+)")
 
 #: How many names a message lists: more would bury what is wrong.
 _LISTED = 24
@@ -166,6 +170,27 @@ class Percent:
         """A percentage as text, or a fraction."""
         text = {"type": "string", "pattern": r"^\s*[0-9.eE+-]+%\s*$"}
         return {"anyOf": [text, {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}]}
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Processor cores as Linux lists them: ``0``, ``0-3`` or ``0,2-3``."""
+
+    def read(self, node: Node) -> str:
+        """The list as text."""
+        text = Word().read(node)
+        if not _CORES.fullmatch(text) or any(
+            int(first) > int(last) for first, last in _SPAN.findall(text)
+        ):
+            raise node.error(f"{shortened(text)} is no list of cores; write 0, 0-3 or '0,2-3'")
+        return text
+
+    def schema(self) -> Schema:
+        """One core, or a list in a string."""
+        pattern = f"^{_CORES.pattern}$"
+        return {
+            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": pattern}]
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from harness.scenario import (
     ModelRef,
     Shapes,
 )
-from harness.scenario_file.engines import DELEGATES, ENGINES, OPTIONS, OptionValues
+from harness.scenario_file.engines import AFFINITY, DELEGATES, ENGINES, OPTIONS, OptionValues
 from harness.scenario_file.kinds import (
     Choice,
+    Cores,
     FilePath,
     Flag,
     Integer,
@@ -116,7 +117,7 @@ def _block(engine: tuple[str, ...], **values: Any) -> MatrixBlock:
     when: DeviceSelector | None = values.get("when")
     if when is not None and when.count is not None:
         raise Misfit("when", "per and count choose among devices; give them under devices")
-    names = [name for name in OPTIONS if name in values]
+    names = [name for name in (*OPTIONS, AFFINITY) if name in values]
     products = itertools.product(*(dict.fromkeys(values.pop(name)) for name in names))
     plain = {"delegate": "delegates", "threads": "threads", "batch": "batches", "when": "when"}
     given = {plain[name]: value for name, value in values.items()}
@@ -132,7 +133,7 @@ BLOCK = Record(
         "threads": Key(Many(Integer(1, _MAX_THREADS)), "processor threads; 1 by default"),
         "batch": Key(Many(Integer(1, _MAX_BATCH)), "inputs per inference; 1 by default"),
         "when": Key(SELECTOR, "only on devices that match, such as platform=android"),
-        "affinity": Key(NotYet(), "processor cores that the runner is held to"),
+        AFFINITY: Key(Many(Cores()), "processor cores the runner is held to: 0, 0-3 or '0,2-3'"),
         "power_mode": Key(NotYet(), "power modes of phone delegates"),
         **{
             name: Key(Many(_option_kind(values)), f"engine option {name}")
@@ -154,6 +155,7 @@ CELL_KEYS = (
     "batch",
     "load",
     *(name for name in OPTIONS if name != "load"),  # the load kind has the name
+    AFFINITY,
 )
 
 

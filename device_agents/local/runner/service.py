@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from device_agents.local.runner.affinity import Affinity
 from device_agents.local.runner.door import Door
 from device_agents.local.runner.engines import Model, open_engine
 from device_agents.local.runner.files import Store, settle_page_cache
@@ -45,6 +46,7 @@ class Service:
         self._process_start_ns = process_start_ns
         self._model: Model | None = None
         self._memory = OwnMemory()
+        self._affinity = Affinity()
         self._trace_interval_ns = self._trace_due_ns = 0
         self.leaving = False  #: the host said bye
 
@@ -174,6 +176,7 @@ class Service:
             raise Refused("bad-message", "a model is loaded already; send unload first")
         path = self._store.path(request.model)
         cache_state = settle_page_cache(path, request.page_cache)
+        request, held = self._affinity.apply(request)
         began_ns = _now()
         engine = open_engine(request.engine)
         imported_ns = _now()
@@ -193,7 +196,7 @@ class Service:
                 inputs=model.inputs,
                 outputs=model.outputs,
                 cache_state=cache_state,
-                engine=model.facts,
+                engine={**model.facts, **held},
                 placement=model.placement(),
                 seq=seq,
             )
