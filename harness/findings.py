@@ -8,7 +8,6 @@ reports print beside the number, that scenarios may forbid (``require: {absent: 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -213,9 +212,3 @@ def finding(kind_id: str, seen: str) -> Finding:
     """Make a finding of a known kind; ``seen`` says what was observed, with figures."""
     kind = KINDS[kind_id]
     return Finding(kind.id, kind.severity, seen, kind.advice)
-
-
-def worst(findings: Iterable[Finding]) -> Severity | None:
-    """The heaviest severity among ``findings``, None when there are none."""
-    order = list(Severity)
-    return max((item.severity for item in findings), key=order.index, default=None)

@@ -87,10 +87,6 @@ class ModelSource:
         """The folder of the user's own input arrays for a variant, if one was given."""
         return self._inputs.get(variant.digest)
 
-    def _has(self, family: str, name: str, fmt: ModelFormat) -> bool:
-        """Whether a variant's method has files of a format; others are skipped by the planner."""
-        return self._catalogue.check_variant(family, name).refusal(name, fmt) is None
-
     def _family_variant(self, family: str, name: str, fmt: ModelFormat) -> Variant:
         if not self._build:
             return self._cache.describe(self._catalogue, family, name, fmt)
