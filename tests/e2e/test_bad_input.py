@@ -167,8 +167,12 @@ def test_two_runs_into_one_store_at_once_both_arrive(
 ) -> None:
     scenario = write_scenario()
     first = start_benchfarm("run", scenario)
-    # Another lease folder stands for another machine that shares the store.
-    second = benchfarm("run", scenario, BENCHFARM_LEASES=str(tmp_path / "other"))
+    # Leases and device folder of its own stand for another machine that shares the store.
+    other = {
+        "BENCHFARM_LEASES": str(tmp_path / "other"),
+        "BENCHFARM_CACHE": str(tmp_path / "cache"),
+    }
+    second = benchfarm("run", scenario, **other)
     _, stderr = first.communicate(timeout=120)
     assert (first.returncode, second.returncode) == (0, 0), stderr + second.stderr
     assert len(json.loads(benchfarm("runs", "list", "--json").stdout)) == 2
