@@ -181,7 +181,7 @@ class _Execution:
         """Run ``trials`` device by device, all devices at once."""
         with ExitStack() as stack:
             stack.callback(self._close)
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            self._heed_signals(stack)
             view = stack.enter_context(run_view(len(trials)))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchfarm-")))
             inputs = InputFactory(folder, self._scenario.seed)
@@ -229,6 +229,15 @@ class _Execution:
         if trial.cell.purpose == "accuracy" and wanted is not None:
             task = self._source.task_of(variant, wanted)
         return TrialJob(trial, self._source.path_of(variant), self._source.inputs_of(variant), task)
+
+    def _heed_signals(self, stack: ExitStack) -> None:
+        """Ctrl-C and SIGTERM ask the workers to stop; they tidy up, and the run ends by itself."""
+
+        def stop(_number: int, _frame: object) -> None:
+            self._cancel.cancel("interrupted by the user")
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            stack.callback(signal.signal, number, signal.signal(number, stop))
 
     def _close(self) -> None:
         self._writer.close("interrupted" if self._cancel.cancelled else "complete")

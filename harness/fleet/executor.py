@@ -53,6 +53,9 @@ class EmbeddedExecutor:
     def run(self, work: Mapping[str, DeviceWork]) -> None:
         """Work on all devices until every trial has a record or somebody cancels.
 
+        The caller turns Ctrl-C into a cancellation by a signal handler that does not raise: an
+        exception inside ``Thread.join`` makes Python 3.11 take a running thread for ended.
+
         Re-raises the first error that is not a failure of a trial (a full store, a bug) after all
         workers have stopped.
         """
@@ -63,7 +66,7 @@ class EmbeddedExecutor:
         for worker in workers:
             worker.start()
         for worker in workers:
-            _join(worker, self._cancel)
+            worker.join()
         if self._bugs:
             raise self._bugs[0]
 
@@ -133,15 +136,6 @@ class EmbeddedExecutor:
             failure=failure,
             harness=dict(self._writer.plan.harness),
         )
-
-
-def _join(worker: threading.Thread, cancel: CancelToken) -> None:
-    """Wait for a worker; Ctrl-C asks all workers to stop and waits for them to tidy up."""
-    while worker.is_alive():
-        try:
-            worker.join()
-        except KeyboardInterrupt:
-            cancel.cancel("interrupted by the user")
 
 
 def _stamp(moment: datetime) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -63,7 +62,6 @@ def start_benchfarm(environment: dict[str, str], tmp_path: Path) -> Iterator[Cal
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - one signal set, before any thread
         )
         started.append(process)
         return process
@@ -72,11 +70,6 @@ def start_benchfarm(environment: dict[str, str], tmp_path: Path) -> Iterator[Cal
     for process in started:
         process.kill()
         process.communicate()
-
-
-def heed_ctrl_c() -> None:
-    """Undo what a shell does to programs in its background: to ignore SIGINT."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def command_line(words: tuple[object, ...]) -> list[str]:
