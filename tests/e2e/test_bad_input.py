@@ -163,7 +163,7 @@ def test_a_store_of_a_newer_version_says_so(benchfarm, write_scenario, tmp_path:
 
 
 def test_two_runs_into_one_store_at_once_both_arrive(
-    benchfarm, start_benchfarm, write_scenario, environment, tmp_path: Path
+    benchfarm, start_benchfarm, write_scenario, tmp_path: Path
 ) -> None:
     scenario = write_scenario()
     first = start_benchfarm("run", scenario)
