@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from device_agents.local.files import Unreadable
 from device_agents.local.probes import Value, channel
 from device_agents.local.processes import HostCpu, HostTimes, ProcessView
+from harness import channels
 from harness.units import NS_PER_S
 
 #: Shares of processor time come from counters of 10 ms ticks; over less than ten ticks they would
@@ -27,13 +28,13 @@ class _Counters:
 class CpuProbe:
     """Shares of processor time since the last reading; 100 % is one core fully busy.
 
-    ``host.foreign_cpu_percent`` is everything the machine did (interrupts and time stolen by the
+    ``device.foreign_cpu_percent`` is everything the machine did (interrupts and time stolen by the
     hypervisor included) less what the runner did: what everybody else took, this program too.
     """
 
-    FOREIGN = "host.foreign_cpu_percent"
-    STEAL = "host.steal_percent"
-    RUNNER = "runner.cpu_percent"
+    FOREIGN = channels.FOREIGN_CPU
+    STEAL = channels.STEAL
+    RUNNER = channels.RUNNER_CPU
 
     def __init__(self, host: HostCpu, now_ns: int) -> None:
         """Start the first window at ``now_ns``; raises Unreadable when the host does not tell."""
@@ -93,9 +94,9 @@ class CpuProbe:
 class MemoryProbe:
     """The runner's memory; PSS only in the memory pass, because reading it holds the runner up."""
 
-    RSS = "runner.rss_bytes"
-    PEAK = "runner.rss_peak_bytes"
-    PSS = "runner.pss_bytes"
+    RSS = channels.RSS
+    PEAK = channels.RSS_PEAK
+    PSS = channels.PSS
 
     def __init__(self, *, on_proc: bool, with_pss: bool) -> None:
         self._process: ProcessView | None = None

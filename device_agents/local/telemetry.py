@@ -10,9 +10,9 @@ channel                        unit       meaning
 ``runner.rss_peak_bytes``      bytes      the most that was ever resident (``VmHWM``)
 ``runner.pss_bytes``           bytes      resident memory, shared pages divided; memory pass only
 ``runner.cpu_percent``         percent    processor time of the runner; 100 % is one core
-``host.foreign_cpu_percent``   percent    processor time of everybody else; 100 % is one core,
+``device.foreign_cpu_percent``   percent    processor time of everybody else; 100 % is one core,
                                           so the most is 100 times the number of cores
-``host.steal_percent``         percent    the part of it that the hypervisor gave to others
+``device.steal_percent``         percent    the part of it that the hypervisor gave to others
 ``cpu.frequency_khz.<policy>`` kHz        current frequency of one frequency domain
 ``temperature.<sensor>_c``     degC       one thermal zone or processor sensor
 ``battery.percent``            percent    charge of the battery (a second one is ``battery2``...)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from harness.channels import FOREIGN_CPU
 from harness.clock import CancelToken, Clock
 from harness.conductor.phases import PhaseLog
 from harness.device import Telemetry
 from harness.scenario import Gates
 from harness.units import NS_PER_S
-from harness.validity.checks import FOREIGN_CPU_CHANNEL
 from harness.validity.gates import foreign_cpu_gate
 
 #: How often the gate looks.
@@ -36,13 +36,13 @@ def wait_for_start(
         log.detail("GATE", decision.seen)
         clock.sleep(POLL_S, cancel)
         readings += [
-            reading.value for reading in telemetry.poll() if reading.channel == FOREIGN_CPU_CHANNEL
+            reading.value for reading in telemetry.poll() if reading.channel == FOREIGN_CPU
         ]
 
 
 def _unavailable(telemetry: Telemetry) -> str | None:
     """Why nobody can tell how busy the others are, if so."""
     for channel in telemetry.channels():
-        if channel.name == FOREIGN_CPU_CHANNEL:
+        if channel.name == FOREIGN_CPU:
             return channel.unavailable
     return "the device's agent does not read it"

@@ -6,21 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from harness.channels import FOREIGN_CPU, PSS, RSS, RSS_PEAK, RUNNER_CPU
 from harness.record import BlockRecord, Cell, LoadTimes
 from harness.scenario import Cold, MemoryPass, Sustained
 from harness.stats.samples import Samples
 from harness.stats.summary import summarise
 from harness.stats.throttle import sustained_metrics
 from harness.stats.traces import Trace
-from harness.validity.checks import FOREIGN_CPU_CHANNEL
-
-RSS = "runner.rss_bytes"
-RSS_PEAK = "runner.rss_peak_bytes"
-PSS = "runner.pss_bytes"
-RUNNER_CPU = "runner.cpu_percent"
 
 #: The channels that metrics and checks are made from; a long trial reads back no others.
-USED_CHANNELS = frozenset({RSS, RSS_PEAK, PSS, RUNNER_CPU, FOREIGN_CPU_CHANNEL})
+USED_CHANNELS = frozenset({RSS, RSS_PEAK, PSS, RUNNER_CPU, FOREIGN_CPU})
 
 
 def trial_metrics(
@@ -63,7 +58,7 @@ def _cpu_metrics(traces: Mapping[str, Trace]) -> dict[str, float]:
     found = {}
     for metric, channel in (
         ("cpu_percent", RUNNER_CPU),
-        ("foreign_cpu_percent", FOREIGN_CPU_CHANNEL),
+        ("foreign_cpu_percent", FOREIGN_CPU),
     ):
         if channel in traces and len(traces[channel].value):
             found[metric] = float(np.median(traces[channel].value))

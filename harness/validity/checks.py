@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.channels import FOREIGN_CPU
 from harness.findings import Finding
 from harness.record import (
     BlockRecord,
@@ -24,9 +25,6 @@ from harness.stats.samples import Samples
 from harness.stats.traces import Trace, mean_within
 from harness.validity import adequacy, steadiness, surroundings
 from harness.validity.placement.verdict import placement_doubts
-
-#: The channel that tells what everyone but the runner uses, 100 per core.
-FOREIGN_CPU_CHANNEL = "host.foreign_cpu_percent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +154,6 @@ def _foreign_cpu(evidence: TrialEvidence, blocks: _TimedBlocks) -> float | None:
     """CPU of everyone else during the timed part; the trial's own metric where no reading fell
     into it, as in runs shorter than the time between readings.
     """
-    trace = evidence.traces.get(FOREIGN_CPU_CHANNEL)
+    trace = evidence.traces.get(FOREIGN_CPU)
     within = None if trace is None else mean_within(trace, blocks.begin_ns, blocks.end_ns)
     return evidence.metrics.get("foreign_cpu_percent") if within is None else within

@@ -18,7 +18,7 @@ LINE_LIMIT = 400
 
 #: Rooms of harness. A room may import the lines above it, and a later room of a line the earlier.
 HARNESS_LINES = (
-    ("errors", "units", "clock"),
+    ("errors", "units", "clock", "channels"),
     ("findings", "scenario", "variant", "record", "device", "wire"),
     ("stats",),
     ("validity",),
@@ -32,7 +32,16 @@ HARNESS_ROOMS = tuple(room for line in HARNESS_LINES for room in line)
 FOR_AGENTS = {f"harness.{room}" for line in HARNESS_LINES[:2] for room in line}
 FOR_REPORTS = {
     f"harness.{room}"
-    for room in ("errors", "units", "findings", "scenario", "variant", "record", "stats")
+    for room in (
+        "errors",
+        "units",
+        "channels",
+        "findings",
+        "scenario",
+        "variant",
+        "record",
+        "stats",
+    )
 } | {"harness.validity", "harness.store"}
 COMPOSITION_ROOTS = ("harness/cli", "harness/web")
 

@@ -142,7 +142,7 @@ CHANNELS = (
     ChannelRecord("temperature.cpu_thermal_c", "degC", "host", "/sys/class/thermal/zone0"),
     ChannelRecord("runner.rss_bytes", "bytes", "host", "/proc/<pid>/statm"),
     ChannelRecord("runner.cpu_percent", "percent", "host", "/proc/<pid>/stat"),
-    ChannelRecord("host.foreign_cpu_percent", "percent", "host", "/proc/stat"),
+    ChannelRecord("device.foreign_cpu_percent", "percent", "host", "/proc/stat"),
     ChannelRecord(
         "cpu.frequency_khz.policy0", "kHz", "host", "sysfs", unavailable="no cpufreq in this VM"
     ),
@@ -158,7 +158,7 @@ def make_traces(rng: np.random.Generator, seconds: float, start_c: float) -> dic
         "temperature.cpu_thermal_c": MemoryTrace(at_ns, heat.round(1)),
         "runner.rss_bytes": MemoryTrace(at_ns, 88e6 + 6e6 * (1 - np.exp(-at / 0.3))),
         "runner.cpu_percent": MemoryTrace(at_ns, 99.5 + rng.normal(0, 0.6, len(at))),
-        "host.foreign_cpu_percent": MemoryTrace(at_ns, np.abs(rng.normal(2.0, 1.2, len(at)))),
+        "device.foreign_cpu_percent": MemoryTrace(at_ns, np.abs(rng.normal(2.0, 1.2, len(at)))),
     }
 
 

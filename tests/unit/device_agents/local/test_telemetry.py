@@ -62,8 +62,8 @@ def test_foreign_cpu_is_read_before_there_is_a_runner(host, clock, write):
     clock.advance(NS_PER_S)
     write(files, "/proc/stat", host_ticks(busy=1000 + TICKS // 2))
     assert values(telemetry) == {
-        "host.foreign_cpu_percent": pytest.approx(50.0),
-        "host.steal_percent": 0.0,
+        "device.foreign_cpu_percent": pytest.approx(50.0),
+        "device.steal_percent": 0.0,
     }
     telemetry.close()
 
@@ -80,8 +80,8 @@ def test_the_runners_share_is_told_apart_from_everybody_elses(host, clock, repla
         "runner.rss_bytes": 2000 * PAGE,
         "runner.rss_peak_bytes": 9000 * 1024,
         "runner.cpu_percent": pytest.approx(200.0),  # two cores fully busy
-        "host.foreign_cpu_percent": pytest.approx(100.0),  # half a core, and half a core stolen
-        "host.steal_percent": pytest.approx(50.0),
+        "device.foreign_cpu_percent": pytest.approx(100.0),  # half a core, and half a core stolen
+        "device.steal_percent": pytest.approx(50.0),
     }
     telemetry.close()
 
@@ -94,7 +94,7 @@ def test_what_happened_before_attach_is_not_the_runners(host, clock, replace):
     telemetry.attach(RUNNER)
     clock.advance(NS_PER_S)
     read = values(telemetry)
-    assert read["host.foreign_cpu_percent"] == 0.0
+    assert read["device.foreign_cpu_percent"] == 0.0
     assert read["runner.cpu_percent"] == 0.0
     telemetry.close()
 
@@ -111,11 +111,11 @@ def test_a_runner_that_ended_gives_no_reading_and_others_go_on(host, clock, repl
     replace(files, ended)
     read = values(telemetry)
     assert not [name for name in read if name.startswith("runner.")]
-    assert "host.foreign_cpu_percent" not in read  # nobody can tell its share of this window
+    assert "device.foreign_cpu_percent" not in read  # nobody can tell its share of this window
     assert read["battery.percent"] == 81
     clock.advance(NS_PER_S)
     later = values(telemetry)
-    assert "host.foreign_cpu_percent" in later
+    assert "device.foreign_cpu_percent" in later
     assert not [name for name in later if name.startswith("runner.")]
     telemetry.close()
 
@@ -262,8 +262,8 @@ def test_a_host_without_proc_reads_what_psutil_can(host):
     clock.advance(NS_PER_S)
     read = values(telemetry)
     assert read["runner.rss_bytes"] > 2**20
-    assert "host.foreign_cpu_percent" in read
-    for name in ("runner.rss_peak_bytes", "runner.pss_bytes", "host.steal_percent"):
+    assert "device.foreign_cpu_percent" in read
+    for name in ("runner.rss_peak_bytes", "runner.pss_bytes", "device.steal_percent"):
         assert name not in read
         assert gaps(telemetry)[name]
     telemetry.close()
@@ -274,7 +274,7 @@ def test_without_processor_counters_the_shares_are_unavailable(host, clock):
     telemetry.attach(RUNNER)
     clock.advance(NS_PER_S)
     assert values(telemetry) == {}
-    assert "line of all processors" in gaps(telemetry)["host.foreign_cpu_percent"]
+    assert "line of all processors" in gaps(telemetry)["device.foreign_cpu_percent"]
     telemetry.close()
 
 

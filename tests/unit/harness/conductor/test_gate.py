@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from harness.channels import FOREIGN_CPU
 from harness.clock import CancelToken, ManualClock
 from harness.conductor.gate import wait_for_start
 from harness.conductor.phases import PhaseLog
@@ -12,7 +13,6 @@ from harness.device import Reading
 from harness.errors import Cancelled
 from harness.record import ChannelRecord, Trial
 from harness.scenario import Burst, Gates
-from harness.validity.checks import FOREIGN_CPU_CHANNEL as FOREIGN_CPU
 
 
 class Busyness:

@@ -19,7 +19,7 @@ from harness.scenario import (
 )
 from harness.validity.checks import apply_require, check_cell, check_trial
 
-FOREIGN = "host.foreign_cpu_percent"
+FOREIGN = "device.foreign_cpu_percent"
 
 
 def ids(evidence):
