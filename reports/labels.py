@@ -45,8 +45,8 @@ _CHANNEL_TITLES = {
     "runner.rss_peak_bytes": "Runner peak RSS",
     "runner.pss_bytes": "Runner PSS",
     "runner.cpu_percent": "Runner CPU",
-    "host.foreign_cpu_percent": "CPU of everyone else",
-    "host.steal_percent": "CPU taken by the hypervisor",
+    "device.foreign_cpu_percent": "CPU of everyone else",
+    "device.steal_percent": "CPU taken by the hypervisor",
     "battery.percent": "Battery",
 }
 _CHANNEL_FAMILIES = {

@@ -15,7 +15,7 @@ from reports.model import CellView, Curve, FloatArray, ReportModel, TrialSeries
 #: Channels in the order of their panels; others follow by name.
 _ORDER = (
     *("temperature", "cpu.frequency_khz", "runner.rss_bytes"),
-    *("runner.cpu_percent", "host.foreign_cpu_percent"),
+    *("runner.cpu_percent", "device.foreign_cpu_percent"),
 )
 _TEMPERATURE = "temperature"
 
