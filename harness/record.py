@@ -52,6 +52,8 @@ class Cell:
 
     ``purpose`` keeps the passes apart that do not measure time; their ``load`` is what is done
     meanwhile, and for accuracy stands for nothing: the samples of the dataset are inferred once.
+    ``arm`` is the side of a comparison (``reference`` or ``candidate``), empty in scenarios without
+    arms. ``build`` pins the engine build that the arm names: digest and what it is, for people.
     """
 
     device_id: str
@@ -64,6 +66,8 @@ class Cell:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     options: dict[str, OptionValue] = field(default_factory=dict)
     purpose: Purpose = "timing"
+    arm: str = ""
+    build: str = ""
 
     @property
     def primary_metric(self) -> str:
@@ -83,9 +87,11 @@ class Cell:
     @property
     def key(self) -> str:
         """A stable, readable, file-safe name: equal cells have equal keys on every host."""
-        digest = hashlib.sha256(
-            json.dumps(asdict(self), sort_keys=True, default=str).encode()
-        ).hexdigest()[:8]
+        # Cells without arms keep the keys they had before there were any.
+        told = {k: v for k, v in asdict(self).items() if v != "" or k not in ("arm", "build")}
+        digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[
+            :8
+        ]
         parts = (
             self.variant.model,
             self.variant.name,
@@ -94,6 +100,7 @@ class Cell:
             f"t{self.threads}",
             f"b{self.batch}",
             self.load.kind if self.purpose == "timing" else self.purpose,
+            *([self.arm] if self.arm else []),
         )
         safe = "-".join("".join(c if c.isalnum() or c in "_." else "_" for c in p) for p in parts)
         return f"{safe[:80]}-{digest}"
@@ -101,12 +108,18 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One planned repeat of a cell, in the order it is to run."""
+    """One planned repeat of a cell, in the order it is to run.
+
+    Four trials of two arms with one ``quad`` number are next to each other in time, in the order
+    A B B A or B A A B; the numbers are unique in a run.
+    """
 
     id: str  #: ``<cell key>-r<repeat>``
     cell: Cell
     repeat: int  #: 0-based
     order: int  #: position in the plan
+    quad: int | None = None
+    quad_place: int = 0  #: 0 to 3 within its quad
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def _reference(trial: Trial, cells: dict[str, Cell]) -> _TrialReference:
     if known is not trial.cell and known != trial.cell:
         name = trial.id
         cells[name] = trial.cell
-    return _TrialReference(trial.id, name, trial.repeat, trial.order)
+    return _TrialReference(trial.id, name, trial.repeat, trial.order, trial.quad, trial.quad_place)
 
 
 def _plan(document: Document) -> RunPlan:
@@ -121,11 +121,13 @@ class _TrialReference:
     cell: str
     repeat: int
     order: int
+    quad: int | None = None
+    quad_place: int = 0
 
     def resolved(self, cells: Mapping[str, Cell]) -> Trial:
         if self.cell not in cells:
             raise StoreError(f"trial {self.id} names the cell {self.cell}, which is missing")
-        return Trial(self.id, cells[self.cell], self.repeat, self.order)
+        return Trial(self.id, cells[self.cell], self.repeat, self.order, self.quad, self.quad_place)
 
 
 @contextmanager

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +59,10 @@ def main() -> None:
 
 
 def _plan() -> RunPlan:
-    trials = tuple(Trial(f"{cell.key}-r0", cell, 0, order) for order, cell in enumerate(_cells()))
+    trials = tuple(
+        Trial(f"{cell.key}-r0", cell, 0, order, quad, place)
+        for order, (cell, quad, place) in enumerate(_visits())
+    )
     facts = DeviceFacts(
         "local",
         {"platform": "linux", "cores": 2, "ram_bytes": 8 << 30, "load": 0.25, "simulated": False},
@@ -74,6 +79,15 @@ def _plan() -> RunPlan:
         harness={"version": "0.1.0", "commit": "0123abc", "dirty": "no"},
         scenario_text="name: golden\nmodels: []\n",
     )
+
+
+def _visits() -> Iterator[tuple[Cell, int | None, int]]:
+    """Every cell once, two of them as arms in one quad."""
+    cells = _cells()
+    yield from ((cell, None, 0) for cell in cells)
+    arms = (("reference", ""), ("candidate", "tflite 2.1.0, sha256 0123456789ab"))
+    for place, (arm, build) in enumerate(arms):
+        yield replace(cells[0], arm=arm, build=build), 0, place
 
 
 def _cells() -> list[Cell]:
