@@ -37,6 +37,15 @@ class What(StrEnum):
     PROMPT = "prompt"  #: an installation waits for somebody to touch the screen
     POPUP = "popup"  #: something covers the app
     OVERHEAT = "overheat"  #: far too hot at once
+    # iPhones only
+    LOCKED = "locked"  #: the passcode is wanted
+    DEVELOPER_OFF = "developer-off"  #: Developer Mode is off
+    IMAGE_LOST = "image-lost"  #: the developer image is not mounted any more
+    PORT_REFUSED = "port-refused"  #: the app's port refuses connections
+    TUNNEL_DROP = "tunnel-drop"  #: the tunnel to the developer services breaks
+    SUSPEND = "suspend"  #: the app is in the background and gets no processor
+    DVT_DEAD = "dvt-dead"  #: the developer services hang up
+    USB_RESET = "usb-reset"  #: away for a moment, back under another id
 
 
 class At(StrEnum):
