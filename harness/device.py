@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 
 from harness.clock import CancelToken, Deadline
 from harness.record import ChannelRecord, DeviceFacts, DeviceState
+from harness.scenario import Prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,12 @@ class Device(Protocol):
     def state(self, deadline: Deadline, cancel: CancelToken) -> DeviceState:
         """What changes from minute to minute."""
 
-    def prepare(self, deadline: Deadline, cancel: CancelToken) -> None:
-        """Bring the device into the state for measuring: leftovers killed, settings made."""
+    def prepare(self, wanted: Prepare, deadline: Deadline, cancel: CancelToken) -> tuple[str, ...]:
+        """Bring the device into the state for measuring: leftovers killed, settings made.
+
+        Returns what was asked for and could not be had, each with its reason; it becomes the
+        finding NOT-PREPARED.
+        """
 
     def restore(self, deadline: Deadline) -> None:
         """Undo :meth:`prepare`; must work after any failure and must not be cancelled."""

@@ -120,6 +120,12 @@ _KINDS = (
         "Give the gate more time, or remove what keeps the device busy or warm.",
     ),
     FindingKind(
+        "NOT-PREPARED",
+        Severity.DOUBT,
+        "A setting that the scenario asks for could not be made on this device.",
+        "See the reason; take the setting out of `prepare`, or leave such devices out.",
+    ),
+    FindingKind(
         "GOVERNOR-NOT-FIXED",
         Severity.NOTE,
         "The processor's frequency is free to move.",

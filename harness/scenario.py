@@ -5,7 +5,7 @@ Durations are seconds as the user wrote them; the wire and the records use nanos
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
@@ -182,6 +182,38 @@ class Gates:
     timeout_minutes: float = 5.0
 
 
+#: How a runner is started on a phone; reported numbers come from ``activity``.
+Start = Literal["activity", "instrumentation", "app_process"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Settings of a device for the time of a run, put back afterwards.
+
+    None leaves the choice to the agent: on phones the screen stays on and animations are off, and
+    everything else is left as it is. ``compile`` asks for the runner's ahead-of-time compilation;
+    ``dark_between`` turns the screen off between trials.
+    """
+
+    brightness_percent: float | None = None
+    refresh_hz: float | None = None
+    stay_awake: bool | None = None
+    animations: bool | None = None
+    airplane: bool | None = None
+    wifi: bool | None = None
+    bluetooth: bool | None = None
+    fixed_performance: bool | None = None
+    doze_exempt: bool | None = None
+    compile: bool | None = None
+    dark_between: bool | None = None
+    start: Start | None = None
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Names of the settings that were asked for."""
+        return tuple(item.name for item in fields(self) if getattr(self, item.name) is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryPass:
     """A pass of its own that only measures memory.
@@ -261,6 +293,7 @@ class Scenario:
     repeats: Repeats = Repeats()
     order: Order = Order()
     gates: Gates = Gates()
+    prepare: Prepare = Prepare()
     telemetry_rate_hz: float = 1.0
     memory: MemoryPass | None = None
     accuracy: AccuracyPass | None = None

@@ -16,6 +16,7 @@ from device_agents.local.telemetry import LocalTelemetry
 from harness.clock import CancelToken, Clock, Deadline
 from harness.errors import CapabilityMissing, DeviceError, DeviceTimeout
 from harness.record import DeviceFacts, DeviceState
+from harness.scenario import Prepare
 
 if TYPE_CHECKING:
     from device_agents.local.launch import LocalRunner
@@ -61,12 +62,18 @@ class LocalDevice:
         self._go_on(deadline, cancel)
         return read_state(self._files)
 
-    def prepare(self, deadline: Deadline, cancel: CancelToken) -> None:
-        """End runners that a killed program left behind, and make an empty work folder."""
+    def prepare(self, wanted: Prepare, deadline: Deadline, cancel: CancelToken) -> tuple[str, ...]:
+        """End runners that a killed program left behind, and make an empty work folder.
+
+        No setting is made here: each that is asked for is returned with that reason.
+        """
         self._go_on(deadline, cancel)
         self._clean_up(deadline)
         self._pushed.tidy()
         self._make_work_folder()
+        return tuple(
+            f"{name}: the local machine's settings are not changed" for name in wanted.asked
+        )
 
     def restore(self, deadline: Deadline) -> None:
         """End what still runs and remove the work folder; pushed files stay."""

@@ -219,6 +219,7 @@ class _Execution:
             telemetry_rate_hz=scenario.telemetry_rate_hz,
             memory=scenario.memory,
             require=scenario.require,
+            prepare=scenario.prepare,
         )
         return Conductor(device, context, inputs, self._clock, self._cancel, view)
 

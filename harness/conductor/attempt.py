@@ -56,6 +56,7 @@ class Attempt:
         self.input_digests: tuple[str, ...] = ()
         self.warmup_capped = False
         self.gate_timeout: str | None = None
+        self.unprepared: tuple[str, ...] = ()
         self.score: Score | None = None  #: of the accuracy pass
         self.failure: Failure | None = None
         self.runner_log = ""
@@ -103,6 +104,7 @@ class Attempt:
                 memory=context.memory,
                 warmup_capped=self.warmup_capped,
                 gate_timeout=self.gate_timeout,
+                unprepared=self.unprepared,
                 placement=placed,
             )
         )

@@ -18,7 +18,7 @@ from harness.conductor.session import RunnerSession
 from harness.device import Device, Runner, Telemetry
 from harness.errors import CatalogueError, HarnessError, StoreError
 from harness.record import Cell, DeviceFacts, Trial, TrialRecord
-from harness.scenario import Cold, Gates, MemoryPass, Require
+from harness.scenario import Cold, Gates, MemoryPass, Prepare, Require
 from harness.store.trial_writer import TrialWriter
 from harness.wire.messages import Loaded, LoadModel
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: A device that does not answer a simple question for so long is taken for gone.
 DEVICE_TIMEOUT_S = 30.0
+#: Settings, and the runner's installation before a phone's first trial.
+PREPARE_TIMEOUT_S = 300.0
 #: Pushing a model over a slow link.
 PUSH_TIMEOUT_S = 900.0
 #: A fresh runner process until it listens.
@@ -49,6 +51,7 @@ class RunContext:
     telemetry_rate_hz: float
     memory: MemoryPass | None
     require: Require
+    prepare: Prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,9 @@ class Conductor:
         with ExitStack() as undo:
             undo.callback(self._restore, log)
             with log.phase("PREPARE"):
-                self._device.prepare(self._within(), self._cancel)
+                attempt.unprepared = self._device.prepare(
+                    self._context.prepare, self._within(PREPARE_TIMEOUT_S), self._cancel
+                )
             telemetry = self._device.telemetry(
                 self._context.telemetry_rate_hz,
                 "memory" if job.trial.cell.purpose == "memory" else "timing",

@@ -31,6 +31,7 @@ from harness.scenario_file.kinds import (
 )
 from harness.scenario_file.loads import LOAD, WARMUP
 from harness.scenario_file.models import BLOCK, CELL_KEYS, EXCLUSION, MODEL
+from harness.scenario_file.prepare import PREPARE
 from harness.scenario_file.selectors import SELECTOR
 from harness.scenario_file.structures import Key, Many, Misfit, Named, Record
 from harness.validity.limits import bound_names
@@ -229,6 +230,7 @@ SCENARIO = Record(
         "repeats": Key(REPEATS, "trials of each cell, each in a fresh process"),
         "order": Key(ORDER, "in which order trials run"),
         "gates": Key(GATES, "conditions that must hold before a trial starts"),
+        "prepare": Key(PREPARE, "settings of phones while a run measures; put back afterwards"),
         "telemetry": Key(
             Record(
                 lambda rate_hz: rate_hz,
@@ -251,7 +253,6 @@ SCENARIO = Record(
                 "arms": "two sides of a comparison",
                 "energy": "energy per inference",
                 "notify": "messages after a run",
-                "prepare": "settings of phones",
                 "nightly": "nightly comparisons",
                 "finish_by": "time at which a nightly run ends",
             }.items()

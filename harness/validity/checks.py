@@ -45,6 +45,7 @@ class TrialEvidence:
     traces: Mapping[str, Trace] = field(default_factory=dict)
     warmup_capped: bool = False
     gate_timeout: str | None = None
+    unprepared: tuple[str, ...] = ()  #: settings that could not be made, with reasons
     memory: MemoryPass | None = None
     placement: Placement | None = None  #: None where no model was loaded
 
@@ -104,6 +105,7 @@ def _on_device(evidence: TrialEvidence) -> Iterator[Finding]:
     yield from surroundings.variant_doubts(cell)
     yield from surroundings.governor_not_fixed(facts)
     yield from surroundings.gate_timeout(evidence.gate_timeout)
+    yield from surroundings.not_prepared(evidence.unprepared)
     yield from placement_doubts(cell, evidence.placement)
 
 

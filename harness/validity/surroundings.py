@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness.findings import Finding, finding
 from harness.record import Cell, OptionValue
@@ -68,6 +68,12 @@ def gate_timeout(seen: str | None) -> Iterator[Finding]:
     """GATE-TIMEOUT: the start gate gave up; ``seen`` is what it was still waiting for."""
     if seen is not None:
         yield finding("GATE-TIMEOUT", seen)
+
+
+def not_prepared(reasons: Sequence[str]) -> Iterator[Finding]:
+    """NOT-PREPARED: settings that were asked for and could not be had, each with its reason."""
+    if reasons:
+        yield finding("NOT-PREPARED", "; ".join(reasons))
 
 
 def governor_not_fixed(facts: Facts) -> Iterator[Finding]:

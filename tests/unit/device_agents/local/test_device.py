@@ -25,6 +25,7 @@ from harness.errors import (
     DeviceUnavailable,
     UserError,
 )
+from harness.scenario import Prepare
 
 
 class SleepingRunner:
@@ -77,7 +78,7 @@ def test_the_life_of_a_trial(device, home, started, in_time, cancel, tmp_path):
     model.write_bytes(b"weights")
     digest = hashlib.sha256(b"weights").hexdigest()
 
-    device.prepare(in_time, cancel)
+    device.prepare(Prepare(), in_time, cancel)
     assert device.push(model, digest, in_time, cancel)
     runner = device.launch("onnxruntime", in_time, cancel)
     assert runner.engine == "onnxruntime"
@@ -92,11 +93,11 @@ def test_the_life_of_a_trial(device, home, started, in_time, cancel, tmp_path):
 
 def test_prepare_ends_the_runner_of_a_program_that_was_killed(home, started, in_time, cancel):
     killed = LocalDevice(home, SystemClock())
-    killed.prepare(in_time, cancel)
+    killed.prepare(Prepare(), in_time, cancel)
     left = killed.launch("tflite", in_time, cancel)
     (left.work / "runner.log").write_text("half a trial")
 
-    LocalDevice(home, SystemClock()).prepare(in_time, cancel)
+    LocalDevice(home, SystemClock()).prepare(Prepare(), in_time, cancel)
     assert left.process.wait(timeout=10) == -9
     assert list(left.work.iterdir()) == []
 
@@ -108,7 +109,7 @@ def test_restore_works_before_prepare_and_twice(device, home, in_time):
 
 
 def test_restore_works_when_the_runner_removed_its_own_folder(device, started, in_time, cancel):
-    device.prepare(in_time, cancel)
+    device.prepare(Prepare(), in_time, cancel)
     runner = device.launch("tflite", in_time, cancel)
     for path in runner.work.iterdir():
         path.unlink()
@@ -146,7 +147,7 @@ def test_an_engine_that_is_not_installed(device, started, in_time, cancel, monke
 def test_a_leftover_that_does_not_end_is_a_timeout(device, monkeypatch, in_time, cancel):
     monkeypatch.setattr(leftovers, "end_all", lambda *_: False)
     with pytest.raises(DeviceTimeout, match="does not end"):
-        device.prepare(in_time, cancel)
+        device.prepare(Prepare(), in_time, cancel)
 
 
 def test_a_home_that_cannot_be_used(tmp_path, in_time, cancel):
@@ -154,14 +155,18 @@ def test_a_home_that_cannot_be_used(tmp_path, in_time, cancel):
     in_the_way.write_text("")
     device = LocalDevice(in_the_way, SystemClock())
     with pytest.raises(DeviceError, match="set BENCHFARM_CACHE"):
-        device.prepare(in_time, cancel)
+        device.prepare(Prepare(), in_time, cancel)
 
 
 @pytest.mark.parametrize("call", ["facts", "state", "prepare", "launch", "push"])
 def test_every_call_heeds_deadline_and_cancellation(device, clock, cancel, call, tmp_path, started):
     source = tmp_path / "source"
     source.write_bytes(b"x")
-    arguments = {"launch": ("tflite",), "push": (source, hashlib.sha256(b"x").hexdigest())}
+    arguments = {
+        "prepare": (Prepare(),),
+        "launch": ("tflite",),
+        "push": (source, hashlib.sha256(b"x").hexdigest()),
+    }
     over = Deadline(clock, 0)
     with pytest.raises(DeviceTimeout, match=r"^local: "):
         getattr(device, call)(*arguments.get(call, ()), over, cancel)
@@ -220,7 +225,7 @@ def test_files_sort_by_number(tmp_path):
 
 def test_the_real_runner_is_seen_from_outside_while_it_lives(device, in_time, cancel):
     telemetry = device.telemetry(rate_hz=1)
-    device.prepare(in_time, cancel)
+    device.prepare(Prepare(), in_time, cancel)
     runner = device.launch("onnxruntime", in_time, cancel)
     telemetry.attach(runner)
     seen = {reading.channel: reading.value for reading in telemetry.poll()}

@@ -16,7 +16,7 @@ import pytest
 from harness.clock import CancelToken, Deadline, ManualClock
 from harness.device import Reading, RunnerExit
 from harness.record import Cell, ChannelRecord, DeviceFacts, DeviceState, Trial
-from harness.scenario import Load
+from harness.scenario import Load, Prepare
 from harness.variant import ModelFormat, Variant
 from harness.wire import messages as m
 from harness.wire.codec import Decoder, encode
@@ -235,6 +235,7 @@ class ScriptedTelemetry:
 
 class ScriptedDevice:
     device_id = "local"
+    unprepared: tuple[str, ...] = ()
 
     def __init__(self, script: Script, clock: ManualClock, cancel: CancelToken) -> None:
         self.script, self.clock, self.cancel, self.calls = script, clock, cancel, Calls()
@@ -252,8 +253,9 @@ class ScriptedDevice:
             raise DeviceUnavailable(self.device_id, "unplugged; plug it in again")
         return DeviceState({"load1": 0.5})
 
-    def prepare(self, deadline: Deadline, cancel: CancelToken) -> None:
+    def prepare(self, wanted: Prepare, deadline: Deadline, cancel: CancelToken) -> tuple[str, ...]:
         self.calls("prepare")
+        return self.unprepared
 
     def restore(self, deadline: Deadline) -> None:
         self.calls("restore")

@@ -14,7 +14,7 @@ from harness.conductor.progress import Silent
 from harness.models.evaluation import Task, file_task
 from harness.plan.matrix import ACCURACY_LOAD
 from harness.record import Cause, DeviceFacts, Outcome, RunPlan, TrialRecord
-from harness.scenario import AccuracyPass, Gates, Require
+from harness.scenario import AccuracyPass, Gates, Prepare, Require
 from harness.store.store import ResultsStore
 from harness.variant import TensorSpec
 
@@ -31,7 +31,8 @@ def examine(tmp_path: Path, scripted, make_trial):
         trial = make_trial(ACCURACY_LOAD, purpose="accuracy")
         store = ResultsStore(tmp_path / "results")
         writer = store.create_run(RunPlan("run", "test", None, "2026-01-01T00:00:00Z", (trial,)))
-        context = RunContext("run", DeviceFacts("local"), {}, Gates(), 1.0, None, Require())
+        facts = DeviceFacts("local")
+        context = RunContext("run", facts, {}, Gates(), 1.0, None, Require(), Prepare())
         inputs = InputFactory(tmp_path / "inputs")
         conductor = Conductor(scripted, context, inputs, scripted.clock, scripted.cancel, Silent())
         (tmp_path / "model").write_bytes(b"model")

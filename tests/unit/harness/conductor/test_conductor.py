@@ -24,6 +24,7 @@ from harness.scenario import (
     Cold,
     Gates,
     MemoryPass,
+    Prepare,
     Require,
     SingleStream,
     Sustained,
@@ -52,6 +53,7 @@ def run_trial(tmp_path: Path, scripted):
             "telemetry_rate_hz": 1.0,
             "memory": None,
             "require": Require(),
+            "prepare": Prepare(),
         }
         conductor = Conductor(
             scripted,
@@ -215,3 +217,10 @@ def test_a_burst_is_exact(run_trial, make_trial) -> None:
     record, _ = run_trial(make_trial(Burst(inferences=20)))
     assert record.metrics["inferences"] == 20
     assert record.metrics["warmup_inferences"] == 3
+
+
+def test_settings_that_could_not_be_made_are_a_finding(run_trial, scripted, make_trial):
+    scripted.unprepared = ("refresh_hz: the phone shows 60 Hz only",)
+    record, _ = run_trial(make_trial(Burst()))
+    (doubt,) = [item for item in record.findings if item.id == "NOT-PREPARED"]
+    assert doubt.seen == "refresh_hz: the phone shows 60 Hz only"

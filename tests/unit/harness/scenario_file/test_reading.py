@@ -22,6 +22,7 @@ from harness.scenario import (
     Offline,
     Order,
     Periodic,
+    Prepare,
     Repeats,
     Require,
     Scenario,
@@ -55,6 +56,7 @@ loads:
 repeats: {min: 5, max: 20, until_ci: 2%}
 order: {kind: blocked, seed: 7}
 gates: {foreign_cpu_percent: 10, timeout_minutes: 15}
+prepare: {brightness_percent: 0, refresh_hz: 60, airplane: true, start: instrumentation}
 telemetry: {rate_hz: 2}
 memory: {pass: separate, settle_minutes: 1}
 require: {absent: [DRIFT, WARMUP-CAPPED], placement: full}
@@ -126,6 +128,9 @@ def test_every_key(tmp_path):
         repeats=Repeats(5, 20, 0.02),
         order=Order("blocked", 7),
         gates=Gates(10, 15),
+        prepare=Prepare(
+            brightness_percent=0, refresh_hz=60, airplane=True, start="instrumentation"
+        ),
         telemetry_rate_hz=2,
         memory=MemoryPass(settle_minutes=1),
         require=Require(("DRIFT", "WARMUP-CAPPED"), placement="full"),

@@ -78,7 +78,7 @@ WRONG = [
     ("require: {placement: half}", 4, "require.placement", "unknown 'half'"),
     ("limits: [{max_regression: 3%}]", 4, "limits[0].max_regression", "max_regression is not available yet"),
     *((f"{key}: 1", 4, key, f"{key} is not available yet; remove it")
-      for key in ("arms", "energy", "notify", "prepare", "nightly", "finish_by")),
+      for key in ("arms", "energy", "notify", "nightly", "finish_by")),
     ("? [a]\n: 3", 4, "", "a key must be a name"),
     ("? \n: 3", 4, "", "a key must be a name"),
     ("name: !!python/object:os.system x", 4, "name", "remove the tag"),

@@ -44,6 +44,7 @@ def test_all_that_can_be_wrong_at_once_keeps_a_stable_order(evidence, cell):
         facts=DeviceFacts("local", {"governor": "schedutil", "simulated": True}),
         warmup_capped=True,
         gate_timeout="others use 80 %",
+        unprepared=("airplane: adb comes over Wi-Fi",),
         cpu_share=0.5,
         cell=replace(cell, variant=replace(cell.variant, findings=("SYNTHETIC-MODEL",))),
     )
@@ -52,6 +53,7 @@ def test_all_that_can_be_wrong_at_once_keeps_a_stable_order(evidence, cell):
         "SYNTHETIC-MODEL",
         "GOVERNOR-NOT-FIXED",
         "GATE-TIMEOUT",
+        "NOT-PREPARED",
         "FEW-SAMPLES",
         "WARMUP-CAPPED",
         "DRIFT",
