@@ -27,7 +27,8 @@ that conducts it, which for the local device is the same one.
 ``battery.charge_ah``            Ah        the gauge's charge counter
 ``battery.plugged``              0 or 1    a charger or USB power is connected
 ``power.battery_w``              W         into the battery when positive
-``power.<domain>_w``             W         mean since the last reading (RAPL, an external meter)
+``power.<domain>_w``             W         mean since the last reading (RAPL)
+``power.meter_w``                W         an external meter, on the host's clock
 ``energy.<rail>_j``              J         a rail's counter: only differences mean anything
 ``lab.ambient_c``                degC      the room
 ``host.busy_percent``            percent   load of the lab machine; 100 % is one core
@@ -56,6 +57,7 @@ BATTERY_VOLTAGE = "battery.voltage_v"
 BATTERY_CHARGE = "battery.charge_ah"
 BATTERY_PLUGGED = "battery.plugged"
 BATTERY_POWER = "power.battery_w"
+METER_POWER = "power.meter_w"
 AMBIENT_TEMPERATURE = "lab.ambient_c"
 HOST_BUSY = "host.busy_percent"
 NEIGHBOUR_TRIALS = "host.neighbour_trials"

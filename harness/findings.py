@@ -174,6 +174,12 @@ _KINDS = (
         "Measure longer, keep the device quieter at idle, or repeat with more trials.",
     ),
     FindingKind(
+        "ENERGY-REFUSED",
+        Severity.DOUBT,
+        "The scenario asks for energy, and no source of power could be trusted with it.",
+        "See each source's reason; take the device off the charger, or use rails or a meter.",
+    ),
+    FindingKind(
         "RECOVERED",
         Severity.INVALID,
         "The trial was cut off; these are the blocks that had been stored by then.",

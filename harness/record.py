@@ -283,6 +283,31 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True)
+class Energy:
+    """Where the energy of a trial comes from and how sure it is, or why there is none.
+
+    The figures are metrics of the trial; ``intervals`` holds low and high of their 95 % interval by
+    stored name, the source's ``gain`` not in them. ``*_error_j`` are its parts, as standard
+    uncertainties in joules per inference. ``charging`` is what the system said, ``refused`` the
+    reason of every source that was asked and gave no number.
+    """
+
+    source: str = ""  #: battery, rails, rapl or meter; empty where none gave a number
+    channels: tuple[str, ...] = ()
+    charging: str = "unknown"
+    calibration: str = ""  #: how unit and sign of a gauge were found
+    period_s: float | None = None  #: between updates, as seen
+    seconds: float | None = None  #: of work
+    inferences: int | None = None
+    run_error_j: float | None = None
+    idle_error_j: float | None = None
+    edge_error_j: float | None = None
+    gain: float | None = None
+    intervals: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class TrialRecord:
     """Everything known about one attempt at one trial, except its samples and traces."""
 
@@ -302,6 +327,7 @@ class TrialRecord:
     placement: dict[str, object] = field(default_factory=dict)  #: evidence from ``loaded``, raw
     placed: Placement | None = None  #: the verdict on it; None where no model was loaded
     accuracy: Accuracy | None = None  #: only in the accuracy pass
+    energy: Energy | None = None  #: where the scenario asks for it
     load_times: LoadTimes = LoadTimes()
     warmup_capped: bool = False
     phases: tuple[PhaseSpan, ...] = ()
@@ -315,60 +341,6 @@ class TrialRecord:
     findings: tuple[Finding, ...] = ()
     harness: dict[str, str] = field(default_factory=dict)  #: version, git commit, dirty
     version: int = RECORD_VERSION
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One number a trial can have: its stored name ends in the stored unit."""
-
-    name: str
-    title: str
-    better: Literal["lower", "higher", "neither"]
-
-
-_METRICS = (
-    Metric("latency_p50_ns", "latency p50", "lower"),
-    Metric("latency_p90_ns", "latency p90", "lower"),
-    Metric("latency_p95_ns", "latency p95", "lower"),
-    Metric("latency_p99_ns", "latency p99", "lower"),
-    Metric("latency_min_ns", "latency min", "lower"),
-    Metric("latency_max_ns", "latency max", "lower"),
-    Metric("latency_mean_ns", "latency mean", "lower"),
-    Metric("latency_std_ns", "latency std", "lower"),
-    Metric("input_p50_ns", "input copy p50", "lower"),
-    Metric("invoke_p50_ns", "invoke p50", "lower"),
-    Metric("output_p50_ns", "output copy p50", "lower"),
-    Metric("inferences", "timed inferences", "neither"),
-    Metric("throughput_per_s", "throughput", "higher"),
-    Metric("cpu_per_inference_ns", "CPU time per inference", "lower"),
-    Metric("cpu_percent", "runner CPU", "lower"),
-    Metric("foreign_cpu_percent", "CPU of everyone else", "lower"),
-    Metric("import_ns", "engine import", "lower"),
-    Metric("load_ns", "model load", "lower"),
-    Metric("prepare_ns", "preparation", "lower"),
-    Metric("first_ns", "first inference", "lower"),
-    Metric("cold_start_ns", "process start to first result", "lower"),
-    Metric("warmup_ns", "warm-up", "neither"),
-    Metric("warmup_inferences", "warm-up inferences", "neither"),
-    Metric("rss_peak_bytes", "peak RSS", "lower"),
-    Metric("rss_steady_bytes", "steady RSS", "lower"),
-    Metric("pss_steady_bytes", "steady PSS", "lower"),
-    Metric("peak_p50_ns", "latency p50 of the first minute", "lower"),
-    Metric("late_p50_ns", "latency p50 of the last five minutes", "lower"),
-    Metric("stability_percent", "worst minute's speed of the best one's", "higher"),
-    Metric("throttle_events", "slow stretches", "lower"),
-    Metric("throttle_onset_ns", "time to throttle", "higher"),
-    Metric("dropped_frames", "dropped frames", "lower"),
-    Metric("dropped_percent", "dropped", "lower"),
-    Metric("accuracy_top1", "top-1", "higher"),
-    Metric("accuracy_top5", "top-5", "higher"),
-    Metric("accuracy_f1", "F1 macro", "higher"),
-    Metric("accuracy_perplexity", "perplexity", "lower"),
-    Metric("size_bytes", "model size", "lower"),
-)
-
-#: Every metric by its stored name, in the order tables show them.
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 
 
 @dataclass(frozen=True, slots=True)

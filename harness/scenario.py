@@ -168,10 +168,45 @@ class Repeats:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """``interleaved``: every round visits each cell once, shuffled; ``blocked``: cell by cell."""
+    """``interleaved``: every round visits each cell once, shuffled; ``blocked``: cell by cell.
 
-    kind: Literal["interleaved", "blocked"] = "interleaved"
+    ``abba`` is the order of comparisons: every round visits each pair of arms once with a quad.
+    """
+
+    kind: Literal["interleaved", "blocked", "abba"] = "interleaved"
     seed: int = 0
+
+
+ArmName = Literal["reference", "candidate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One side of a comparison: what it has in place of what the scenario says.
+
+    ``models`` maps patterns of variant labels (``kws*``) to files. ``options`` are laid over the
+    cell's engine options. ``python`` is another local interpreter with its own engine builds.
+    ``builds`` pins what an engine's build must be, by engine.
+    """
+
+    models: dict[str, Path] = field(default_factory=dict)
+    options: dict[str, str | int | float | bool] = field(default_factory=dict)
+    python: Path | None = None
+    builds: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """The two sides of a comparison; ``equal`` allows them to be the same (A/A trials)."""
+
+    reference: Arm = Arm()
+    candidate: Arm = Arm()
+    equal: bool = False
+
+    @property
+    def named(self) -> tuple[tuple[ArmName, Arm], ...]:
+        """Both with their names, the reference first."""
+        return (("reference", self.reference), ("candidate", self.candidate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +262,18 @@ class MemoryPass:
     readings: int = 5
 
 
+@dataclass(frozen=True, slots=True)
+class EnergyRequest:
+    """Energy per inference, measured in the timed trials themselves.
+
+    The device idles with the model loaded for ``idle_seconds`` before and after the work. ``auto``
+    takes the best source that can be trusted.
+    """
+
+    source: Literal["auto", "battery", "rails", "rapl", "meter"] = "auto"
+    idle_seconds: float = 120.0
+
+
 #: What an accuracy pass can tell; ``agreement`` is with the float32 variant.
 ACCURACY_METRICS = ("top1", "top5", "f1", "perplexity", "agreement")
 RANDOM_DATASET = "random"
@@ -262,15 +309,34 @@ class Limit:
 
     ``match`` maps cell keys (``model``, ``engine``...) to patterns, empty for every cell;
     ``bounds`` maps metric names of ``record.METRICS`` with their unit suffix to the bound.
+    ``max_regression`` is the part by which the candidate arm may be worse than the reference; it
+    stands in for the metric's own margin.
     """
 
     match: dict[str, str]
     bounds: dict[str, float]
+    max_regression: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """An external power meter that appends to a CSV file with a header line.
+
+    Column ``time`` holds seconds since 1970 or ISO 8601, ``power`` the power in ``unit``.
+    """
+
+    csv: Path
+    time: str = "time"
+    power: str = "power"
+    unit: Literal["W", "mW", "uW"] = "W"
 
 
 @dataclass(frozen=True, slots=True)
 class LabDevice:
-    """One line of the lab's inventory."""
+    """One line of the lab's inventory.
+
+    ``usb_power`` is ``cut`` where the lab has proven that the device's port brings no current.
+    """
 
     address: str
     nickname: str | None = None
@@ -278,6 +344,8 @@ class LabDevice:
     owner: str | None = None
     hub_port: str | None = None
     notes: str | None = None
+    meter: Meter | None = None
+    usb_power: Literal["cut"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,8 +365,11 @@ class Scenario:
     telemetry_rate_hz: float = 1.0
     memory: MemoryPass | None = None
     accuracy: AccuracyPass | None = None
+    energy: EnergyRequest | None = None
     require: Require = Require()
     limits: tuple[Limit, ...] = ()
+    arms: Arms | None = None
+    finish_by: str | None = None  #: ``06:30`` on this host's clock, or an ISO 8601 time
     lab: tuple[LabDevice, ...] = ()
     source: str = ""  #: the path it was read from, for messages
     text: str = ""  #: the resolved document as YAML (extends and --set applied), kept with the run

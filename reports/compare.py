@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.record import METRICS
+from harness.metrics import METRICS
 from harness.stats.interval import Estimate
 from harness.stats.ratio import log_ratio_interval
 from reports.model import CellView

@@ -6,7 +6,7 @@ not measured is an empty field.
 
 from __future__ import annotations
 
-from harness.record import METRICS
+from harness.metrics import METRICS
 from reports import labels
 from reports.model import CellView, ReportModel
 from reports.text import csv_text

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.record import METRICS
+from harness.metrics import METRICS
 from harness.stats.interval import Estimate, geometric_mean_interval
 from reports.quantities import is_count
 

@@ -13,7 +13,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.record import METRICS
+from harness.metrics import METRICS
 from reports import figures, labels, quantities
 from reports.compare import Certainty, winners
 from reports.model import CellView, ReportModel, TrialRow

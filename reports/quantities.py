@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.record import METRICS
+from harness.metrics import METRICS
 from harness.stats.interval import Estimate
 from harness.units import BYTES_PER_MIB, NS_PER_MS, NS_PER_S, significant
 
@@ -26,6 +26,8 @@ _SCALES = {
     "_bytes": Scale("MiB", BYTES_PER_MIB),
     "_per_s": Scale("1/s", 1.0),
     "_percent": Scale("%", 1.0),
+    "_j": Scale("mJ", 1e-3),
+    "_w": Scale("W", 1.0),
 }
 _COUNT = Scale("", 1.0)
 #: Where the unit of the suffix would give unreadable numbers.

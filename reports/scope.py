@@ -33,6 +33,7 @@ _SCOPES: dict[str, tuple[str, ...]] = {
     "DROPPED-FRAMES": ("latency_", "throughput_", "dropped_"),
     "POWER-INTEGRITY": ("energy_", "power_"),
     "ENERGY-UNCERTAIN": ("energy_", "power_"),
+    "ENERGY-REFUSED": ("energy_", "power_"),
     "SHORT-MEMORY-WAIT": ("rss_steady_", "pss_steady_"),
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from harness.findings import Severity
-from harness.record import METRICS
+from harness.metrics import METRICS
 from reports import labels
 from reports.accuracy import (
     ACCURACY_METRICS,
@@ -37,6 +37,9 @@ MAIN_METRICS = (
     "load_ns",
     "cpu_per_inference_ns",
     "rss_peak_bytes",
+    "energy_net_j",
+    "energy_gross_j",
+    "power_mean_w",
     "size_bytes",
 )
 MEMORY_METRICS = ("rss_steady_bytes", "pss_steady_bytes", "rss_peak_bytes", "size_bytes")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.findings import Severity
-from harness.record import METRICS
+from harness.metrics import METRICS
 from harness.validity.accuracy import AccuracyLoss
 from reports import labels
 from reports.accuracy import (
@@ -30,6 +30,8 @@ _METRICS = (
     "rss_steady_bytes",
     "pss_steady_bytes",
     "rss_peak_bytes",
+    "energy_net_j",
+    "energy_gross_j",
 )
 
 
@@ -137,7 +139,7 @@ def _shown_name(metric: str) -> str:
     """The metric's name with the unit it is shown in."""
     if metric.startswith("accuracy_") and scale(metric).unit:
         return f"{metric}_percent"
-    for stored in ("_ns", "_bytes"):
+    for stored in ("_ns", "_bytes", "_j"):
         if metric.endswith(stored):
             return f"{metric.removesuffix(stored)}_{scale(metric).unit.lower()}"
     return metric

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import click
 
+from harness.metrics import METRICS
 from harness.plan import label
-from harness.record import METRICS, Outcome, Trial, TrialRecord
+from harness.record import Outcome, Trial, TrialRecord
 from harness.units import format_ms
 
 if TYPE_CHECKING:

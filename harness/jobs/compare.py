@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from harness.errors import UserError
 from harness.findings import Finding, Severity
 from harness.jobs.pairing import Pair, pair_across, pair_within, sides_of
-from harness.record import METRICS, DeviceFacts
+from harness.metrics import METRICS
+from harness.record import DeviceFacts
 from harness.stats.bootstrap import bootstrap_ratio
 from harness.stats.comparison import (
     Better,

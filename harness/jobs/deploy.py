@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.jobs.recommend import BYTES_PER_MB, Candidate, Limits, Recommendation
-from harness.record import METRICS, DeviceFacts
+from harness.metrics import METRICS
+from harness.record import DeviceFacts
 from harness.units import NS_PER_MS
 
 #: What tells one class of devices from another, as far as the agent knows it.

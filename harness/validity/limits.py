@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from harness.record import METRICS, Cell, OptionValue
+from harness.metrics import METRICS
+from harness.record import Cell, OptionValue
 from harness.scenario import Limit
 from harness.units import BYTES_PER_KIB, BYTES_PER_MIB, NS_PER_MS, NS_PER_S, NS_PER_US
 
 #: Units that may stand in for a stored one, each with its size in the stored unit.
-_UNITS: dict[str, dict[str, int]] = {
+_UNITS: dict[str, dict[str, float]] = {
     "ns": {"ns": 1, "us": NS_PER_US, "ms": NS_PER_MS, "s": NS_PER_S},
     "bytes": {
         "bytes": 1,
@@ -24,6 +25,8 @@ _UNITS: dict[str, dict[str, int]] = {
         "kb": 1000,
         "mb": 1000 * 1000,
     },
+    "j": {"j": 1.0, "mj": 1e-3, "uj": 1e-6},
+    "w": {"w": 1.0, "mw": 1e-3},
 }
 
 CellMetrics = tuple[Cell, Mapping[str, float]]

@@ -19,7 +19,7 @@ LINE_LIMIT = 400
 #: Rooms of harness. A room may import the lines above it, and a later room of a line the earlier.
 HARNESS_LINES = (
     ("errors", "units", "clock", "channels"),
-    ("findings", "scenario", "variant", "record", "device", "wire"),
+    ("findings", "scenario", "variant", "metrics", "record", "device", "wire"),
     ("stats",),
     ("validity",),
     ("scenario_file", "models", "store"),
@@ -39,6 +39,7 @@ FOR_REPORTS = {
         "findings",
         "scenario",
         "variant",
+        "metrics",
         "record",
         "stats",
     )

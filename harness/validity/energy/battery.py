@@ -25,8 +25,9 @@ Reported = Literal["charging", "discharging", "unknown"]
 _VOLTS = (2.5, 15.0)
 #: What a phone draws that is awake, with its model loaded, and at most, in amperes.
 _AMPERES = (0.01, 10.0)
-#: Units in use, largest number per ampere or volt first.
-_PER_UNIT = (1e-6, 1e-3, 1.0)
+#: Units in use, largest number per ampere or volt first. The last is a gauge that counts in mA and
+#: that its agent took for one that counts in uA, as the system's documentation says.
+_PER_UNIT = (1e-6, 1e-3, 1.0, 1e3)
 #: Below this an awake phone is fed by somebody else.
 _LEAST_IDLE_W = 0.05
 #: The response to load has to stand out of the noise by so many standard errors.

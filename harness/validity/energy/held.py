@@ -174,7 +174,7 @@ def _told_where_stuck(series: Series, windows: Windows, period_s: float) -> Seri
     starts_ns = series.at_ns[changed]
     ends_ns = np.append(series.at_ns[:-1][changed[1:]], series.at_ns[-1])
     late_ns = _HOLD * max(period_s, series.poll_s) * NS_PER_S
-    for edge_ns in (windows.run.start_ns, windows.run.end_ns):
+    for edge_ns in (windows.before.end_ns, windows.after.start_ns):
         through = (starts_ns < edge_ns - late_ns) & (ends_ns > edge_ns + late_ns)
         if through.any():
             raise Refused(

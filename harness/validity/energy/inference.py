@@ -39,13 +39,13 @@ _TOLD_APART = 2.0
 #: Idle uncertainty above this part of the net power makes the net energy worse than 5 %.
 _GOOD_IDLE = 0.025
 #: A 95 % interval of a normal quantity is this many standard uncertainties wide on either side.
-_COVERAGE = 1.96
+COVERAGE = 1.96
 
 
 class SourceKind(StrEnum):
     """Where readings of power come from."""
 
-    GAUGE = "gauge"  #: the battery's own, refused unless the device runs on its battery
+    BATTERY = "battery"  #: its own gauge, refused unless the device runs on its battery
     RAILS = "rails"  #: counters behind the battery: charging does not matter
     RAPL = "rapl"  #: counters of a PC's processor
     METER = "meter"  #: outside the device; has to be shown to follow its load
@@ -53,7 +53,7 @@ class SourceKind(StrEnum):
 
 #: Gain error as a fraction of the value, where a figure is known (method.md section 3).
 GAIN: dict[SourceKind, float | None] = {
-    SourceKind.GAUGE: 0.05,
+    SourceKind.BATTERY: 0.05,
     SourceKind.RAILS: None,
     SourceKind.RAPL: None,
     SourceKind.METER: 0.02,
@@ -128,7 +128,7 @@ def gauge_energy(
         power = battery_power(current, voltage, windows, reported, known_sign)
         how = f"discharge is {'+' if power.calibration.discharge_sign > 0 else '-'}, by "
         how += f"{power.calibration.how}; 1 unit is {power.calibration.amperes_per_unit:g} A"
-        return _trial(power.held, windows, inferences, SourceKind.GAUGE, how)
+        return _trial(power.held, windows, inferences, SourceKind.BATTERY, how)
     except Refused as refused:
         return refused.refusal
 
@@ -171,7 +171,7 @@ def cell_energy(trials: Sequence[TrialEnergy]) -> CellEnergy | Refusal:
     if not trials:
         return Refusal(RefusalCode.TOO_FEW, "no trial has an energy")
     idle, edge = (
-        _COVERAGE * median(getattr(trial, name) for trial in trials)
+        COVERAGE * median(getattr(trial, name) for trial in trials)
         for name in ("idle_error_j", "edge_error_j")
     )
     gross = [trial.gross_j for trial in trials]

@@ -42,7 +42,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Idle with the model loaded, the timed part, and idle again."""
+    """Idle with the model loaded, the timed part, and idle again.
+
+    Work may begin between ``before`` and ``run``: that is the warm-up.
+    """
 
     before: Span
     run: Span
@@ -83,13 +86,13 @@ class Series:
 def usable(trace: Trace) -> Series:
     """A trace without values that are no numbers, and without readings from before the last one.
 
-    After a clock stepped back, readings are dropped until it has caught up: nobody knows when they
+    Doubts that a series has already are kept. After a clock stepped back, readings are dropped until it has caught up: nobody knows when they
     were taken.
     """
     count = min(len(trace.at_ns), len(trace.value))
     at_ns = np.asarray(trace.at_ns[:count], dtype=np.int64)
     value = np.asarray(trace.value[:count], dtype=np.float64)
-    series = Series(at_ns, value)
+    series = Series(at_ns, value, trace.doubts if isinstance(trace, Series) else ())
     finite = np.isfinite(value) & (np.abs(value) <= _LARGEST)
     if not finite.all():
         series = series.only(finite, f"{np.count_nonzero(~finite)} readings were no numbers")

@@ -68,7 +68,7 @@ def test_every_scenario_may_extend_the_shipped_lab(tmp_path):
         {"loads": [{"kind": "sustained", "hours": 1, "minutes": 1}]},
         {"loads": [{"kind": "cold", "warmup": "none"}]},
         {"exclude": [{"engine": "tflite"}]},
-        {"arms": {}},
+        {"arms": {"reference": {"option": {}}}},
         {"gates": {"thermal": "auto"}},
         {"limits": [{"latency_p90_mss": 3}]},
     ],

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.record import METRICS
+from harness.metrics import METRICS
 from harness.stats.margins import comparable_metrics, find_metrics, margin_of
 
 

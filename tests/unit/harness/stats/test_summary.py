@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from harness.record import METRICS, BlockRecord
+from harness.metrics import METRICS
+from harness.record import BlockRecord
 from harness.stats.samples import Samples
 from harness.stats.summary import percentiles, summarise
 

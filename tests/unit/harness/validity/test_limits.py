@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.record import METRICS
+from harness.metrics import METRICS
 from harness.scenario import Limit
 from harness.validity.limits import (
     bound_names,

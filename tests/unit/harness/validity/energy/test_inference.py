@@ -179,7 +179,7 @@ def flat(begin, end):
         (lambda t, a: (t, np.where(t > 170, +400_000 + a / 10, a)), "IMPLAUSIBLE"),
         (lambda t, a: (t, np.full_like(a, np.nan)), "TOO-FEW"),
         (lambda t, a: (t, a * 1e9), "IMPLAUSIBLE"),
-        (lambda t, a: (t, a * 1e-9), "IMPLAUSIBLE"),
+        (lambda t, a: (t, a * 1e-12), "IMPLAUSIBLE"),
     ],
     ids=[
         *("none", "one", "two", "two in each", "vanished in the run", "vanished at its end", "gap"),
@@ -300,7 +300,7 @@ def test_a_gauge_with_any_damage_gives_a_number_or_a_refusal(places, values):
 
 def trial(net_j, gross_j=3.0, idle=0.0, edge=0.0):
     return TrialEnergy(
-        source=SourceKind.GAUGE,
+        source=SourceKind.BATTERY,
         inferences=N,
         seconds=100.0,
         period_s=1.0,
