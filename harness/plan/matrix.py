@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from harness.plan.arms import NoPair, pair
 from harness.plan.devices import Candidate, matches
 from harness.record import Cell, OptionValue, Purpose, Skip
 from harness.scenario import (
@@ -50,7 +51,7 @@ def label(cell: Cell) -> str:
     parts = [cell.variant.label, cell.engine, cell.delegate, f"t{cell.threads}", f"b{cell.batch}"]
     parts += [f"{name}={'x'.join(map(str, shape))}" for name, shape in cell.shapes.items()]
     parts += [f"{name}={value}" for name, value in cell.options.items()]
-    return " ".join([*parts, kind])
+    return " ".join([*parts, kind, *([cell.arm] if cell.arm else [])])
 
 
 def memory_load(memory: MemoryPass) -> Sustained:
@@ -166,10 +167,17 @@ class DeviceMatrix:
         reason = objection or self._too_many_threads(threads) or self._excluded(cell)
         if purpose == "accuracy" and self._scenario.accuracy is not None:
             reason = reason or self._source.no_accuracy(point.ref, self._scenario.accuracy)
-        if reason is None:
-            self.cells.append(cell)
-        else:
-            self.skips.append(Skip(cell.device_id, label(cell), reason))
+        try:
+            if reason is None:
+                self.cells += self._arms(cell)
+                return
+        except NoPair as problem:
+            reason = str(problem)
+        self.skips.append(Skip(cell.device_id, label(cell), reason))
+
+    def _arms(self, cell: Cell) -> tuple[Cell, ...]:
+        arms = self._scenario.arms
+        return (cell,) if arms is None else pair(cell, arms, self._source)
 
     def _too_many_threads(self, threads: int) -> str | None:
         cores = self._device.cores

@@ -107,7 +107,8 @@ MODEL: ByKey[ModelRef] = ByKey(
 )
 
 
-def _option_kind(values: OptionValues) -> Kind[Any]:
+def option_kind(values: OptionValues) -> Kind[Any]:
+    """A switch, or one of the names that an engine option takes."""
     if True in values:
         return Flag()
     return Choice(tuple(str(value) for value in values))
@@ -136,7 +137,7 @@ BLOCK = Record(
         AFFINITY: Key(Many(Cores()), "processor cores the runner is held to: 0, 0-3 or '0,2-3'"),
         "power_mode": Key(NotYet(), "power modes of phone delegates"),
         **{
-            name: Key(Many(_option_kind(values)), f"engine option {name}")
+            name: Key(Many(option_kind(values)), f"engine option {name}")
             for name, values in OPTIONS.items()
         },
     },

@@ -193,7 +193,9 @@ def _check_arms(scenario: Scenario) -> None:
             raise Misfit("limits", "max_regression needs two arms to compare; add arms")
         return
     if scenario.order.kind != "abba":
-        raise Misfit("order", f"arms are measured abba; write kind: abba, seed: {scenario.order.seed}")
+        raise Misfit(
+            "order", f"arms are measured abba; write kind: abba, seed: {scenario.order.seed}"
+        )
     repeats = scenario.repeats
     if repeats.min % 2 or repeats.max % 2:
         raise Misfit("repeats", "a quad A B B A has two trials of each arm; write an even number")
