@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 #: Raised by one whenever a change here changes the bytes of a built file: old builds stay in the
 #: cache under their digest, and the recipe is built anew.
-RECIPE_REVISION = 2
+RECIPE_REVISION = 3
 
 
 @dataclass(frozen=True, slots=True)

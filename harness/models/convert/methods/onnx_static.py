@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import onnx
 from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
 from harness.models.convert.feeds import Feeds
 from harness.models.convert.job import Call
-from harness.models.convert.methods import onnx_ranges
+from harness.models.convert.methods import onnx_channels, onnx_ranges
+from harness.models.convert.onnx_file import save
 
 #: Unsigned activations with a zero point are what onnxruntime advises for x86 processors and what
 #: its ARM kernels take too; without one they are signed.
@@ -37,6 +39,7 @@ def apply(
         except ValueError:  # the tool trips over some biases when it adjusts weights to them
             if not adjusts_weights:
                 raise
+    save(onnx_channels.widen_images(onnx.load(target)), target)
 
 
 def _quantize(

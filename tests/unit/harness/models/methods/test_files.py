@@ -69,6 +69,40 @@ def test_calibrations_choose_different_ranges(
     assert len({item.path.read_bytes() for item in files.values()}) == 3
 
 
+def test_images_get_a_fourth_channel_that_changes_nothing(made) -> None:
+    """onnxruntime's integer kernels take channels in fours; the outputs are the same to the bit."""
+    import onnx
+    from onnx import numpy_helper
+
+    from harness.models.convert import engines
+    from harness.models.convert.inputs import random_images
+
+    wide = onnx.load(made[ONNX]["int8-static"].path)
+    (pad,) = [node for node in wide.graph.node if node.op_type == "Pad"]
+    narrow = onnx.ModelProto()
+    narrow.CopyFrom(wide)
+    for node in narrow.graph.node:
+        node.input[:] = [pad.input[0] if name == pad.output[0] else name for name in node.input]
+    narrow.graph.node.remove(pad)
+    (stem,) = [t for t in narrow.graph.initializer if list(t.dims)[1:] == [4, 3, 3]]
+    weights = numpy_helper.to_array(stem)
+    assert not weights[:, 3].any()
+    stem.CopyFrom(numpy_helper.from_array(weights[:, :3].copy(), stem.name))
+    path = made[ONNX]["int8-static"].path.with_name("narrow.onnx")
+    path.write_bytes(narrow.SerializeToString())
+    images = {"image": random_images(3, 4, (32, 32, 3))}
+    outputs = [engines.run(p, ONNX, images) for p in (made[ONNX]["int8-static"].path, path)]
+    assert np.array_equal(*outputs)
+
+
+@pytest.mark.parametrize("name", ["symmetric", "a16", "int8-dynamic", "int8-weights", "fp16"])
+def test_other_kernels_get_no_fourth_channel(made, name: str) -> None:
+    import onnx
+
+    graph = onnx.load(made[ONNX][name].path).graph
+    assert not [node for node in graph.node if node.op_type == "Pad"]
+
+
 def test_two_bits_take_a_quarter_of_eight(made) -> None:
     two, eight = (made[ONNX][name].inspection for name in ("int2-weights", "int8-weights"))
     assert two.weight_bytes["int2"] == pytest.approx(eight.weight_bytes["int8"] / 4, rel=0.01)
