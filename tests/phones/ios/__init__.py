@@ -1,0 +1,1 @@
+"""Simulated iPhones at the level of usbmuxd (docs/simulated-phones.md)."""

@@ -1,0 +1,174 @@
+"""The process of a running app: a runner behind a port of the phone.
+
+The bytes of a connection are pumped to the runner, which really listens on this machine; that is
+where a suspended app stalls and where links can be cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from phones.ios.channel import Channel, LinkLost
+
+if TYPE_CHECKING:
+    from phones.ios.apps import App
+
+_PIECE = 1 << 18
+_SUSPENDED_POLL_S = 0.02
+
+
+class Running(Protocol):
+    """A runner that listens."""
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A new link to it."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a runner program is started with."""
+
+    app: App
+    store: Path
+    spool: Path
+    token: str
+
+
+#: Starts a runner.
+Program = Callable[[Start], Awaitable[Running]]
+
+
+class AppProcess:
+    """One run of an app."""
+
+    def __init__(
+        self,
+        app: App,
+        pid: int,
+        port: int,
+        arguments: list[str],
+        environment: dict[str, str],
+    ) -> None:
+        self.app, self.pid, self.port = app, pid, port
+        self.arguments, self.environment = arguments, environment
+        self.alive = True
+        self._running: Running | None = None
+        self._spool: Path | None = None
+        self._links: set[Channel] = set()
+
+    async def start(self, token: str) -> None:
+        """Bring the runner up; an app without a program only exists."""
+        if self.app.program is None:
+            return
+        self._spool = Path(tempfile.mkdtemp(prefix="spool-", dir=self.app.container))
+        store = self.app.documents / "models"
+        store.mkdir(exist_ok=True)
+        start = Start(self.app, store, self._spool, token)
+        self._running = await self.app.program(start)
+
+    async def serve(self, channel: Channel) -> None:
+        """Carry one connection to the runner and back until either side ends."""
+        if self._running is None:
+            return
+        try:
+            reader, writer = await self._running.connect()
+        except OSError:
+            return
+        self._links.add(channel)
+        try:
+            await self._carry(channel, reader, writer)
+        finally:
+            self._links.discard(channel)
+            writer.close()
+
+    def kill(self) -> None:
+        """End the runner and its links."""
+        self.alive = False
+        if self._running is not None:
+            self._running.kill()
+        for link in tuple(self._links):
+            link.close()
+        if self._spool is not None:
+            shutil.rmtree(self._spool, ignore_errors=True)
+
+    async def _carry(
+        self, channel: Channel, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        back = asyncio.create_task(self._pump_back(reader, channel))
+        try:
+            while True:
+                data = await channel.read()
+                await self._in_foreground()
+                writer.write(data)
+                await writer.drain()
+        except (LinkLost, ConnectionError):
+            with suppress(OSError):  # the host is through; what the runner still says may follow
+                writer.write_eof()
+            await back
+        finally:
+            back.cancel()
+
+    async def _pump_back(self, reader: asyncio.StreamReader, channel: Channel) -> None:
+        with suppress(LinkLost, ConnectionError):
+            while data := await reader.read(_PIECE):
+                await self._in_foreground()
+                await channel.write(data)
+        channel.close()
+
+    async def _in_foreground(self) -> None:
+        phone = self.app.phone
+        assert phone is not None
+        while phone.condition.suspended:
+            await asyncio.sleep(_SUSPENDED_POLL_S)
+
+
+@dataclass
+class ReferenceRunner:
+    """The local runner in a process of its own, listening on loopback."""
+
+    process: asyncio.subprocess.Process
+    port: int
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A new link to it."""
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    def kill(self) -> None:
+        """End it at once."""
+        with suppress(ProcessLookupError):
+            self.process.kill()
+
+
+async def reference_program(start: Start) -> Running:
+    """Real inference on this machine behind the phone's port."""
+    theirs_read, theirs_write = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "device_agents.local.runner", "--store", str(start.store)),
+        *("--spool", str(start.spool), "--announce", str(theirs_write)),
+        env=os.environ | {"BENCHFARM_TOKEN": start.token, "BENCHFARM_PARENT": str(os.getpid())},
+        pass_fds=[theirs_write],
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    os.close(theirs_write)
+    with os.fdopen(theirs_read) as announced:
+        port = await asyncio.to_thread(announced.readline)
+    return ReferenceRunner(process, int(port))
+
+
+async def scripted_program(start: Start) -> Running:
+    """The runner that sleeps instead of inferring, as warm and as fast as the phone's physics."""
+    return await reference_program(start)
