@@ -67,6 +67,7 @@ EXCLUSIVE = {
     "distributed": ("harness/fleet",),
     "dask": ("harness/fleet",),
     "matplotlib": ("reports",),
+    "perfetto": ("reports",),
     "yaml": ("harness/scenario_file", "harness/models"),
     "click": ("harness/cli",),
     "rich": ("harness/cli",),
