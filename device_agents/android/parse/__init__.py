@@ -1,0 +1,1 @@
+"""What Android prints, read by pure functions; nothing here talks to a phone."""
