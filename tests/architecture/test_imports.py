@@ -19,7 +19,7 @@ LINE_LIMIT = 400
 #: Rooms of harness. A room may import the lines above it, and a later room of a line the earlier.
 HARNESS_LINES = (
     ("errors", "units", "clock", "channels"),
-    ("findings", "scenario", "variant", "metrics", "record", "device", "wire"),
+    ("findings", "conditions", "scenario", "variant", "metrics", "record", "device", "wire"),
     ("stats",),
     ("validity",),
     ("scenario_file", "models", "store"),
@@ -37,6 +37,7 @@ FOR_REPORTS = {
         "units",
         "channels",
         "findings",
+        "conditions",
         "scenario",
         "variant",
         "metrics",
@@ -59,6 +60,7 @@ EXCLUSIVE = {
     "coremltools": _CONVERTERS_ONLY,
     "torch": _CONVERTERS_ONLY,
     "sklearn": ("harness/models/datasets",),
+    "PIL": ("harness/models/datasets",),
     "onnxruntime": _ENGINES_ONLY,
     "ai_edge_litert": _ENGINES_ONLY,
     "tflite_runtime": _ENGINES_ONLY,
@@ -77,6 +79,7 @@ DISTRIBUTIONS = {
     "yaml": "pyyaml",
     "dask": "distributed",
     "sklearn": "scikit-learn",
+    "PIL": "pillow",
     "tflite_runtime": "ai-edge-litert",  # its predecessor, used where only that one is installed
 }
 

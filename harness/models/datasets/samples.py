@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import CatalogueError
 from harness.models.convert.feeds import Feeds, digest_of, sample_count
@@ -82,8 +83,10 @@ def calibration_set(
 ) -> CalibrationSet:
     """:func:`calibration_for` without a family, as for a user's own model."""
     if source is not None:
-        given = read_user(source, inputs, least=LEAST_CALIBRATION)
-        return CalibrationSet(_chosen(given, min(count, len(given)), seed), False, given.name)
+        given = read_user(
+            source, inputs, LEAST_CALIBRATION, lambda total: _drawn(total, count, seed)
+        )
+        return CalibrationSet(given.inputs, False, given.name)
     if dataset_name is None or random:
         return CalibrationSet(random_feeds(inputs, seed, count), True, "random")
     known = prepared(dataset(dataset_name, TRAIN), inputs)
@@ -126,5 +129,10 @@ def prepared(raw: Dataset, inputs: Sequence[TensorDeclaration]) -> Dataset:
 
 
 def _chosen(known: Dataset, count: int, seed: int) -> Feeds:
-    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(known))[:count]
+    order = _drawn(len(known), count, seed)
     return {name: array[order] for name, array in known.inputs.items()}
+
+
+def _drawn(total: int, count: int, seed: int) -> NDArray[np.int64]:
+    """``count`` of ``total`` places in the order that ``seed`` draws them; all if fewer."""
+    return np.random.Generator(np.random.PCG64(seed)).permutation(total)[:count]

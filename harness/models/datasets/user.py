@@ -1,4 +1,6 @@
-"""A user's own data: an ``.npz`` file, or a folder of ``.npy`` files, of arrays by input name.
+"""A user's own data: an ``.npz`` file or a folder of ``.npy`` files, of arrays by input name, or
+
+a folder of images (:mod:`harness.models.datasets.images`).
 
 The first axis of every array counts samples. ``labels``, where given, are class numbers. An image
 input takes 8-bit raw images (which are then preprocessed as the family says) or finished tensors.
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from harness.errors import CatalogueError
 from harness.models.datasets.dataset import GIVEN, Dataset
+from harness.models.datasets.images import Choose, holds_images, read_images
 from harness.models.datasets.preprocessing import preprocess
 from harness.models.declaration import Preprocessing, TensorDeclaration
 from harness.scenario_file.kinds import suggestion
@@ -26,13 +29,21 @@ _SIZE_LIMIT = 4 * 2**30  #: bytes, unpacked; a calibration set is a few hundred 
 _OUTSIDE = 0.05  #: share of the declared range that values may lie outside of it
 
 
-def read_user(path: Path, inputs: Sequence[TensorDeclaration], least: int = 1) -> Dataset:
+def read_user(
+    path: Path,
+    inputs: Sequence[TensorDeclaration],
+    least: int = 1,
+    choose: Choose = np.arange,
+) -> Dataset:
     """The user's samples as tensors for ``inputs``, and the labels if there are any.
 
-    Raises :class:`CatalogueError` in one line when the data do not fit the inputs or are fewer than
-    ``least`` samples.
+    ``choose`` says which of so many samples are wanted; the others are not looked at where that
+    saves time. Raises :class:`CatalogueError` in one line when the data do not fit the inputs or
+    are fewer than ``least`` samples.
     """
     arrays = dict(_arrays(path))
+    if not arrays and path.is_dir() and holds_images(path):
+        return read_images(path, _only_image(path, inputs), choose, _SIZE_LIMIT, least)
     labels = arrays.pop(LABELS, None)
     known = [item.name for item in inputs]
     for name in arrays:
@@ -43,11 +54,23 @@ def read_user(path: Path, inputs: Sequence[TensorDeclaration], least: int = 1) -
         if item.name not in given:
             raise CatalogueError(f"{path}: has no array {item.name!r}; add it, one row per sample")
     count = _sample_count(path, given, least)
-    feeds = {item.name: _checked(path, item, given[item.name]) for item in inputs}
+    chosen = choose(count)
+    feeds = {item.name: _checked(path, item, given[item.name])[chosen] for item in inputs}
+    classes = _labels(path, labels, count)
     steps = ", ".join(_steps(item, given[item.name]) for item in inputs if item.is_image)
-    return Dataset(
-        path.name, GIVEN, feeds, _labels(path, labels, count), preprocessing=steps or "none"
-    )
+    known_labels = None if classes is None else classes[chosen]
+    return Dataset(path.name, GIVEN, feeds, known_labels, preprocessing=steps or "none")
+
+
+def _only_image(path: Path, inputs: Sequence[TensorDeclaration]) -> TensorDeclaration:
+    """The image input that a folder of images is for."""
+    if len(inputs) != 1 or inputs[0].preprocessing is None:
+        names = ", ".join(item.name for item in inputs)
+        raise CatalogueError(
+            f"{path}: holds images, and nothing says how they become {names}; give the tensors as "
+            "an .npz, or declare a family with preprocessing"
+        )
+    return inputs[0]
 
 
 def _arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -72,7 +95,7 @@ def _arrays(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
 def _check_archive(path: Path) -> None:
     if path.suffix.lower() != ".npz":
         path.stat()  # a file that is not there is told as such
-        raise CatalogueError(f"{path}: give an .npz file or a folder of .npy files")
+        raise CatalogueError(f"{path}: give an .npz file or a folder of .npy files or images")
     with zipfile.ZipFile(path) as archive:
         unpacked = sum(entry.file_size for entry in archive.infolist())
     if unpacked > _SIZE_LIMIT:
