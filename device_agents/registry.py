@@ -36,6 +36,13 @@ def agent_for(device_id: str) -> Agent:
     return _AGENTS[platform]()
 
 
+def local_build(engine: str, interpreter: Path | None) -> str:
+    """What an interpreter of this machine brings of an engine; see ``local/builds.py``."""
+    from device_agents.local.builds import find_build
+
+    return find_build(engine, interpreter)
+
+
 def workbench(folder: Path) -> Device:
     """The local device in a folder of its own, for inference that nobody times; needs no lease."""
     from device_agents.local.agent import LocalAgent

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from harness.clock import CancelToken, Deadline
 from harness.record import ChannelRecord, DeviceFacts, DeviceState
@@ -139,6 +139,14 @@ class Device(Protocol):
 
     def close(self) -> None:
         """Let go of the device (not of its lease)."""
+
+
+@runtime_checkable
+class BuildChoice(Protocol):
+    """A device that can run another build than its agent's own, for the arms of a comparison."""
+
+    def use_build(self, build: Path | None) -> None:
+        """From the next launch on: an interpreter (local), or None for the agent's own."""
 
 
 class Agent(Protocol):

@@ -170,6 +170,7 @@ class BlockRecord:
     ended_at_ns: int
     cpu_ns: int  #: process CPU time spent inside the block, all threads
     dropped: int = 0  #: frames of a periodic block that were never processed
+    tainted: str | None = None  #: what disturbed it, seen by a sensor; then it was done again
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,25 @@ class ClockOffset:
     host_ns: int
     offset_ns: int
     round_trip_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cooling:
+    """How the thermal gate before a trial went.
+
+    ``sensor`` is empty where none can be read, with the reason in ``unavailable``. ``start_c`` is
+    the device's start state in this run. ``met`` is False where the gate gave up.
+    """
+
+    sensor: str  #: skin, battery or processor
+    channels: tuple[str, ...] = ()
+    unavailable: str | None = None
+    begin_c: float | None = None
+    end_c: float | None = None
+    limit_c: float | None = None
+    start_c: float | None = None
+    waited_ns: int = 0
+    met: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +350,7 @@ class TrialRecord:
     energy: Energy | None = None  #: where the scenario asks for it
     load_times: LoadTimes = LoadTimes()
     warmup_capped: bool = False
+    cooling: Cooling | None = None  #: None where the thermal gate was off or not its turn
     phases: tuple[PhaseSpan, ...] = ()
     channels: tuple[ChannelRecord, ...] = ()
     clock_offsets: tuple[ClockOffset, ...] = ()
@@ -362,6 +383,7 @@ class RunPlan:
     created_at: str  #: UTC, ISO 8601
     trials: tuple[Trial, ...]
     skips: tuple[Skip, ...] = ()
+    ranking: tuple[str, ...] = ()  #: cell keys as the scenario declares them, for ``finish_by``
     facts: dict[str, DeviceFacts] = field(default_factory=dict)  #: by device id
     harness: dict[str, str] = field(default_factory=dict)
     scenario_text: str = ""  #: the resolved scenario as YAML: what ``--resume`` reads

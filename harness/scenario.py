@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
+from harness.conditions import Ambient, Gates
+
 #: Dynamic input shapes by input name: ``{"ids": (1, 128)}``.
 Shapes = dict[str, tuple[int, ...]]
 
@@ -208,13 +210,9 @@ class Arms:
         """Both with their names, the reference first."""
         return (("reference", self.reference), ("candidate", self.candidate))
 
-
-@dataclass(frozen=True, slots=True)
-class Gates:
-    """Start conditions; None means not asked for. After the timeout a trial runs with a finding."""
-
-    foreign_cpu_percent: float | None = None
-    timeout_minutes: float = 5.0
+    def arm(self, name: str) -> Arm:
+        """The arm of that name."""
+        return self.candidate if name == "candidate" else self.reference
 
 
 #: How a runner is started on a phone; reported numbers come from ``activity``.
@@ -360,7 +358,8 @@ class Scenario:
     loads: tuple[Load, ...] = (SingleStream(),)
     repeats: Repeats = Repeats()
     order: Order = Order()
-    gates: Gates = Gates()
+    gates: Gates = field(default_factory=Gates)
+    ambient: Ambient | None = None
     prepare: Prepare = Prepare()
     telemetry_rate_hz: float = 1.0
     memory: MemoryPass | None = None

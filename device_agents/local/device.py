@@ -51,6 +51,7 @@ class LocalDevice:
         self._pushed = PushedFiles(self.device_id, home / "store")
         self._work = home / "work"
         self._runners: list[LocalRunner] = []
+        self._interpreter: Path | None = None
 
     def facts(self, deadline: Deadline, cancel: CancelToken) -> DeviceFacts:
         """Processor, memory, system, engines; see facts.py."""
@@ -88,12 +89,17 @@ class LocalDevice:
         from device_agents.local.launch import launch
 
         self._go_on(deadline, cancel)
-        self._require(engine)
+        if self._interpreter is None:
+            self._require(engine)
         self._make_work_folder()
-        runner = launch(self._pushed.folder, self._work, engine)
+        runner = launch(self._pushed.folder, self._work, engine, self._interpreter)
         self._runners.append(runner)
         leftovers.note(self._files, self._work, runner.pid)
         return runner
+
+    def use_build(self, build: Path | None) -> None:
+        """Launch runners with this interpreter from now on; with our own for None."""
+        self._interpreter = build
 
     def telemetry(
         self, rate_hz: float, purpose: Literal["timing", "memory"] = "timing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -12,19 +13,22 @@ from pathlib import Path
 import click
 
 from harness.cli import lab
+from harness.cli.arms import check_builds, interpreter, pinned
 from harness.cli.console import RunView, run_view
 from harness.cli.inference import LocalInfer
 from harness.cli.models_source import ModelSource
 from harness.cli.provenance import harness_facts
-from harness.clock import CancelToken, SystemClock
+from harness.clock import CancelToken, Clock, SystemClock
 from harness.conductor.conductor import Conductor, RunContext, TrialJob
 from harness.conductor.inputs import InputFactory
 from harness.errors import NoDeviceMatched, UserError
+from harness.fleet.curfew import Curfew
 from harness.fleet.executor import DeviceWork, EmbeddedExecutor
-from harness.fleet.repeats import RepeatRule
+from harness.fleet.repeats import RepeatRule, SkipRule
 from harness.models.cache import ModelCache
 from harness.models.catalogue import Catalogue
-from harness.plan import Plan, expand
+from harness.plan import Plan, estimate, expand, night_end
+from harness.plan.night import units
 from harness.record import Cause, DeviceFacts, Outcome, RunPlan, Trial, TrialRecord
 from harness.scenario import DeviceSelector, Scenario
 from harness.scenario_file import loads
@@ -79,6 +83,7 @@ def start(scenario: Scenario, choices: Choices) -> Ended:
     cancel, clock = CancelToken(), SystemClock()
     if choices.selectors:
         scenario = replace(scenario, devices=choices.selectors)
+    scenario = pinned(scenario)
     facts = lab.facts_of(lab.sightings(), cancel)
     source = model_source(scenario, build=True)
     plan = expand(scenario, facts, source)
@@ -95,6 +100,7 @@ def start(scenario: Scenario, choices: Choices) -> Ended:
                 created_at=clock.now().isoformat(timespec="milliseconds"),
                 trials=trials,
                 skips=plan.skips,
+                ranking=plan.ranking,
                 facts={device: facts[device] for device in devices},
                 harness=harness_facts(),
                 scenario_text=scenario.text,
@@ -111,13 +117,14 @@ def resume(run: str, choices: Choices) -> Ended:
     with ExitStack() as stack:
         stack.callback(writer.close, "interrupted")
         plan_file = writer.folder / "plan.json"
-        scenario = loads(writer.plan.scenario_text, str(plan_file), writer.folder)
+        scenario = pinned(loads(writer.plan.scenario_text, str(plan_file), writer.folder))
         records = list(store.resolve(writer.run_id).records())
         trials = [
             trial
             for trial in unfinished(writer.plan, records, retry_failed=choices.retry_failed)
             if choices.wanted(trial)
         ]
+        check_builds(trials, scenario)
         source = model_source(scenario, build=True)
         for ref in scenario.models:  # builds what another machine's cache had
             source.touch(ref)
@@ -129,7 +136,10 @@ def resume(run: str, choices: Choices) -> Ended:
 
 
 def unfinished(plan: RunPlan, records: Sequence[TrialRecord], *, retry_failed: bool) -> list[Trial]:
-    """Trials without a record and interrupted ones; with ``retry_failed`` the bad ones too."""
+    """Trials without a record and interrupted ones; with ``retry_failed`` the bad ones too.
+
+    A quad is only of use when its trials are close in time: with one of them, all are open.
+    """
     by_id = {record.trial.id: record for record in records}
 
     def open_(trial: Trial) -> bool:
@@ -140,7 +150,7 @@ def unfinished(plan: RunPlan, records: Sequence[TrialRecord], *, retry_failed: b
             return True
         return retry_failed and record.outcome in {Outcome.FAILED, Outcome.INVALID}
 
-    return [trial for trial in plan.trials if open_(trial)]
+    return [trial for unit in units(plan.trials) if any(map(open_, unit)) for trial in unit]
 
 
 def refuse_empty(plan: Plan, trials: Sequence[Trial]) -> None:
@@ -156,6 +166,19 @@ def refuse_empty(plan: Plan, trials: Sequence[Trial]) -> None:
     raise UserError(f"nothing can be measured: {reasons[0]}{more}")
 
 
+def curfew(
+    scenario: Scenario, plan: RunPlan, trials: Sequence[Trial], clock: Clock
+) -> list[SkipRule]:
+    """The rule of ``finish_by``, where there is one; raises UserError when that has passed."""
+    if scenario.finish_by is None:
+        return []
+    ends_at = night_end(scenario.finish_by, clock.now().astimezone())
+    seconds = estimate(Plan(plan.trials, ())).cell_seconds
+    counts = Counter(trial.id.rpartition("-r")[0] for trial in plan.trials)
+    expected_s = {key: seconds[key] / count for key, count in counts.items()}
+    return [Curfew(ends_at, trials, plan.ranking, expected_s, clock)]
+
+
 class _Execution:
     """Executes trials of one run; the leases are held by the caller."""
 
@@ -169,18 +192,20 @@ class _Execution:
     ) -> None:
         self._scenario, self._writer, self._source = scenario, writer, source
         self._choices, self._cancel = choices, cancel
-        self._rule = RepeatRule(scenario.repeats)
         self._clock = SystemClock()
+        self._rules: list[SkipRule] = [RepeatRule(scenario.repeats)]
 
     def already_measured(self, records: Sequence[TrialRecord]) -> None:
         """Count trials of an earlier session towards ``repeats.until_ci``."""
         for record in records:
-            self._rule.add(record)
+            for rule in self._rules:
+                rule.add(record)
 
     def run(self, trials: Sequence[Trial]) -> Ended:
         """Run ``trials`` device by device, all devices at once."""
         with ExitStack() as stack:
             stack.callback(self._close)
+            self._rules += curfew(self._scenario, self._writer.plan, trials, self._clock)
             self._heed_signals(stack)
             view = stack.enter_context(run_view(len(trials)))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchfarm-")))
@@ -188,7 +213,7 @@ class _Execution:
             executor = EmbeddedExecutor(
                 self._writer,
                 self._job,
-                self._rule,
+                self._rules,
                 clock=self._clock,
                 cancel=self._cancel,
                 progress=view,
@@ -220,6 +245,8 @@ class _Execution:
             memory=scenario.memory,
             require=scenario.require,
             prepare=scenario.prepare,
+            energy=scenario.energy,
+            lab=next((one for one in scenario.lab if one.address == device_id), None),
         )
         return Conductor(device, context, inputs, self._clock, self._cancel, view)
 
@@ -229,7 +256,13 @@ class _Execution:
         task = None
         if trial.cell.purpose == "accuracy" and wanted is not None:
             task = self._source.task_of(variant, wanted)
-        return TrialJob(trial, self._source.path_of(variant), self._source.inputs_of(variant), task)
+        return TrialJob(
+            trial,
+            self._source.path_of(variant),
+            self._source.inputs_of(variant),
+            task,
+            interpreter(self._scenario, trial.cell),
+        )
 
     def _heed_signals(self, stack: ExitStack) -> None:
         """Ctrl-C and SIGTERM ask the workers to stop; they tidy up, and the run ends by itself."""

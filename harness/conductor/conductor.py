@@ -8,17 +8,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.clock import CancelToken, Clock, Deadline
+from harness.conditions import Gates
 from harness.conductor.attempt import Attempt, tensor_specs
-from harness.conductor.gate import wait_for_start
+from harness.conductor.gate import CoolDown, Waiting, wait_for_start
 from harness.conductor.inputs import InputFactory
 from harness.conductor.measure import Measurement
+from harness.conductor.meter import CsvMeter, MeteredTelemetry
 from harness.conductor.phases import PhaseLog, failure_of
 from harness.conductor.progress import Progress
 from harness.conductor.session import RunnerSession
-from harness.device import Device, Runner, Telemetry
-from harness.errors import CatalogueError, HarnessError, StoreError
+from harness.device import BuildChoice, Device, Runner, Telemetry
+from harness.errors import CapabilityMissing, CatalogueError, HarnessError, StoreError
 from harness.record import Cell, DeviceFacts, Trial, TrialRecord
-from harness.scenario import Cold, Gates, MemoryPass, Prepare, Require
+from harness.scenario import (
+    Cold,
+    EnergyRequest,
+    LabDevice,
+    MemoryPass,
+    Prepare,
+    Require,
+)
 from harness.store.trial_writer import TrialWriter
 from harness.wire.messages import Loaded, LoadModel
 
@@ -52,6 +61,13 @@ class RunContext:
     memory: MemoryPass | None
     require: Require
     prepare: Prepare
+    energy: EnergyRequest | None = None
+    lab: LabDevice | None = None  #: what the lab says of the device
+
+    def idle_seconds(self, cell: Cell) -> float:
+        """How long a trial of ``cell`` idles before and after its work for the sake of energy."""
+        works = cell.purpose == "timing" and not isinstance(cell.load, Cold)
+        return self.energy.idle_seconds if self.energy is not None and works else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +78,7 @@ class TrialJob:
     model: Path
     inputs: Path | None = None  #: a folder of the user's own arrays
     task: TaskFor | None = None  #: for the accuracy pass
+    build: Path | None = None  #: another build of the runner, which the trial's arm names
 
 
 class Conductor:
@@ -78,6 +95,7 @@ class Conductor:
     ) -> None:
         self._device, self._context, self._inputs = device, context, inputs
         self._clock, self._cancel, self._progress = clock, cancel, progress
+        self._cool_down = CoolDown()
 
     def run(self, job: TrialJob, writer: TrialWriter) -> TrialRecord:
         """Run one trial and store its record, whatever happens on the device.
@@ -103,23 +121,35 @@ class Conductor:
         with ExitStack() as undo:
             undo.callback(self._restore, log)
             with log.phase("PREPARE"):
+                self._choose_build(job.build)
                 attempt.unprepared = self._device.prepare(
                     self._context.prepare, self._within(PREPARE_TIMEOUT_S), self._cancel
                 )
-            telemetry = self._device.telemetry(
-                self._context.telemetry_rate_hz,
-                "memory" if job.trial.cell.purpose == "memory" else "timing",
-            )
+            telemetry = self._telemetry(job.trial.cell)
             undo.callback(telemetry.close)
             attempt.channels = tuple(telemetry.channels())
             with log.phase("GATE"):
-                attempt.gate_timeout = wait_for_start(
-                    self._context.gates, telemetry, self._clock, self._cancel, log
-                )
+                waiting = Waiting(telemetry, self._clock, self._cancel, log)
+                attempt.miss(wait_for_start(self._context.gates, waiting))
+            if self._must_cool(job.trial):
+                with log.phase("COOL"):
+                    attempt.cooling, missed = self._cool_down.wait(
+                        self._context.gates, waiting, attempt.add_readings
+                    )
+                    attempt.miss(missed)
             with log.phase("PUSH"):
                 self._push(job.trial.cell.variant.digest, job.model)
                 primed = self._prime(job)
             self._with_runner(job, primed, attempt, telemetry, log)
+
+    def _must_cool(self, trial: Trial) -> bool:
+        """Whether the thermal gate comes before this trial.
+
+        Trials of a quad follow each other without it: waiting between them would bring back the
+        differences that their order takes out. What is no timing does not care for heat.
+        """
+        first = trial.quad is None or trial.quad_place == 0
+        return self._context.gates.thermal is not None and trial.cell.purpose == "timing" and first
 
     def _with_runner(
         self,
@@ -140,7 +170,14 @@ class Conductor:
                     attempt.ready = session.open(self._within(LAUNCH_TIMEOUT_S), self._cancel)
                     attempt.launch_ns = self._clock.monotonic_ns() - runner.spawned_at_ns
             measurement = Measurement(
-                session, telemetry, attempt, log, self._clock, self._cancel, poll_s
+                session,
+                telemetry,
+                attempt,
+                log,
+                self._clock,
+                self._cancel,
+                poll_s,
+                idle_s=self._context.idle_seconds(cell),
             )
             if cell.purpose == "accuracy":
                 with log.phase("LOAD"):
@@ -194,6 +231,15 @@ class Conductor:
     def _load(self, session: RunnerSession, cell: Cell) -> Loaded:
         return session.load(load_message(cell), self._within(LOAD_TIMEOUT_S), self._cancel)
 
+    def _telemetry(self, cell: Cell) -> Telemetry:
+        telemetry = self._device.telemetry(
+            self._context.telemetry_rate_hz, "memory" if cell.purpose == "memory" else "timing"
+        )
+        meter = self._context.lab.meter if self._context.lab else None
+        if meter is None or not self._context.idle_seconds(cell):
+            return telemetry
+        return MeteredTelemetry(telemetry, CsvMeter(meter, self._clock))
+
     def _push_inputs(self, loaded: Loaded, job: TrialJob) -> tuple[str, ...]:
         made = self._inputs.make(tensor_specs(loaded.inputs), job.inputs)
         for digest, path in made:
@@ -202,6 +248,14 @@ class Conductor:
 
     def _push(self, digest: str, path: Path) -> None:
         self._device.push(path, digest, self._within(PUSH_TIMEOUT_S), self._cancel)
+
+    def _choose_build(self, build: Path | None) -> None:
+        if isinstance(self._device, BuildChoice):
+            self._device.use_build(build)
+        elif build is not None:
+            raise CapabilityMissing(
+                self._device.device_id, f"cannot run another build ({build}); measure arms on local"
+            )
 
     def _restore(self, log: PhaseLog) -> None:
         with log.phase("RESTORE"):

@@ -15,7 +15,7 @@ from harness.clock import CancelToken, Clock
 from harness.conductor.conductor import Conductor, TrialJob
 from harness.conductor.progress import Progress
 from harness.errors import UserError
-from harness.fleet.repeats import RepeatRule
+from harness.fleet.repeats import SkipRule
 from harness.record import Cause, Failure, Outcome, Trial, TrialRecord
 from harness.store.run_writer import RunWriter
 
@@ -38,14 +38,14 @@ class EmbeddedExecutor:
         self,
         writer: RunWriter,
         jobs: JobSource,
-        rule: RepeatRule,
+        rules: Sequence[SkipRule],
         *,
         clock: Clock,
         cancel: CancelToken,
         progress: Progress,
         stop_at_failure: bool = False,
     ) -> None:
-        self._writer, self._jobs, self._rule = writer, jobs, rule
+        self._writer, self._jobs, self._rules = writer, jobs, rules
         self._clock, self._cancel, self._progress = clock, cancel, progress
         self._stop_at_failure = stop_at_failure
         self._bugs: list[BaseException] = []
@@ -85,12 +85,14 @@ class EmbeddedExecutor:
             if gone is not None:
                 self._without_measuring(trial, gone.failure)
                 continue
-            if (reason := self._rule.enough(trial.cell)) is not None:
+            reasons = (rule.reason_to_skip(trial) for rule in self._rules)
+            if (reason := next((one for one in reasons if one is not None), None)) is not None:
                 self._skip(trial, reason)
                 continue
             self._progress.trial_started(trial, position, len(work.trials))
             record = self._one(work.conductor, trial)
-            self._rule.add(record)
+            for rule in self._rules:
+                rule.add(record)
             self._progress.trial_finished(record)
             if record.failure is not None:
                 gone = record if record.failure.cause is Cause.OFFLINE else None

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from harness.plan.devices import Candidate, Choice, candidates, choose
 from harness.plan.estimate import PlanEstimate, estimate, latency_key
 from harness.plan.matrix import DeviceMatrix, VariantSource, label
+from harness.plan.night import NIGHT_S, fitting, night_end
 from harness.plan.order import trials
 from harness.record import DeviceFacts, Skip, Trial
 from harness.scenario import AccuracyPass, ModelRef, Scenario
 from harness.variant import ModelFormat, Variant
 
 __all__ = [
+    "NIGHT_S",
     "Candidate",
     "Choice",
     "Plan",
@@ -23,8 +25,10 @@ __all__ = [
     "choose",
     "estimate",
     "expand",
+    "fitting",
     "label",
     "latency_key",
+    "night_end",
 ]
 
 
@@ -41,6 +45,7 @@ class Plan:
     skips: tuple[Skip, ...]
     devices: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    ranking: tuple[str, ...] = ()  #: cell keys in the order of the scenario, most important first
 
 
 def expand(
@@ -62,6 +67,7 @@ def expand(
         (*chosen.skips, *skips),
         tuple(matrices),
         tuple(sorted(guessed | set(chosen.unknown))),
+        tuple(cell.key for cell in cells),
     )
 
 

@@ -30,10 +30,10 @@ def pair(cell: Cell, arms: Arms, source: VariantSource) -> tuple[Cell, ...]:
 
     Raises NoPair where one of them cannot be measured or both are the same.
     """
-    sides = tuple(_armed(cell, name, arm, source) for name, arm in arms.named)
-    if not arms.equal and _is_same(*sides, arms):
+    reference, candidate = (_armed(cell, name, arm, source) for name, arm in arms.named)
+    if not arms.equal and _is_same(reference, candidate, arms):
         raise NoPair("the arms differ in nothing here; give the candidate another model or build")
-    return sides
+    return reference, candidate
 
 
 def _armed(cell: Cell, name: ArmName, arm: Arm, source: VariantSource) -> Cell:

@@ -8,7 +8,6 @@ from harness.findings import KINDS
 from harness.scenario import (
     DeviceSelector,
     Exclusion,
-    Gates,
     LabDevice,
     Limit,
     MemoryPass,
@@ -21,6 +20,7 @@ from harness.scenario_file.accuracy import ACCURACY
 from harness.scenario_file.arms import ARMS, TimeOfDay
 from harness.scenario_file.document import SCHEMA_VERSION
 from harness.scenario_file.energy import ENERGY, METER, USB_POWER
+from harness.scenario_file.gates import AMBIENT, GATES
 from harness.scenario_file.kinds import (
     Choice,
     FilePath,
@@ -77,19 +77,6 @@ ORDER = Record(
         "seed": Key(Integer(0, _MAX_SEED), "for the shuffling"),
     },
     shorthand="kind",
-)
-
-GATES = Record(
-    Gates,
-    {
-        "foreign_cpu_percent": Key(
-            Number(0, 100_000),
-            "wait until others use at most this much processor (100 is one core)",
-        ),
-        "timeout_minutes": Key(Number(0, 24 * 60), "then run all the same, with a finding"),
-        "thermal": Key(NotYet(), "thermal gate of phones"),
-        "battery_percent": Key(NotYet(), "battery gate of phones"),
-    },
 )
 
 
@@ -263,6 +250,7 @@ SCENARIO = Record(
         "repeats": Key(REPEATS, "trials of each cell, each in a fresh process"),
         "order": Key(ORDER, "in which order trials run"),
         "gates": Key(GATES, "conditions that must hold before a trial starts"),
+        "ambient": Key(AMBIENT, "temperature of the room in degrees Celsius, or a sensor of it"),
         "prepare": Key(PREPARE, "settings of phones while a run measures; put back afterwards"),
         "telemetry": Key(
             Record(

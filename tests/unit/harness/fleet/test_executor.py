@@ -75,7 +75,7 @@ def execute(tmp_path: Path):
         executor = EmbeddedExecutor(
             writer,
             jobs,
-            RepeatRule(repeats or Repeats()),
+            [RepeatRule(repeats or Repeats())],
             clock=ManualClock(),
             cancel=cancel or CancelToken(),
             progress=Silent(),

@@ -1,0 +1,99 @@
+"""What is left out when the time does not suffice: the rule of ``finish_by``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from harness.clock import Clock
+from harness.plan.night import units
+from harness.record import Trial, TrialRecord
+
+
+@dataclass(slots=True)
+class _Unit:
+    """A quad or a trial that is in none; ``rank`` 0 is the most important one."""
+
+    device_id: str
+    rank: int
+    trials: tuple[Trial, ...]
+    reason: str | None = None
+    decided: bool = False
+    ended: set[str] = field(default_factory=set)
+
+
+class Curfew:
+    """Drops the least important first, so that the rest is over in time.
+
+    Before each quad (or trial without one) the time that all more important ones still need is
+    set aside; what does not fit in the rest is left out. A trial is expected to take as long as
+    its cell's trials took so far, before the first one as long as the plan estimates.
+    """
+
+    def __init__(
+        self,
+        ends_at: datetime,
+        trials: Sequence[Trial],
+        ranking: Sequence[str],
+        expected_s: Mapping[str, float],
+        clock: Clock,
+    ) -> None:
+        """``expected_s`` are seconds of one trial, ``ranking`` cell keys from most to least."""
+        rank = {key: place for place, key in enumerate(ranking)}
+        self._ends_at, self._clock = ends_at, clock
+        self._expected_s = dict(expected_s)
+        self._took_s: dict[str, list[float]] = {}
+        self._unit_of: dict[str, _Unit] = {}
+        self._units: list[_Unit] = []
+        for group in units(trials):
+            place = min(rank.get(trial.cell.key, len(rank)) for trial in group)
+            unit = _Unit(group[0].cell.device_id, place, group)
+            self._units.append(unit)
+            self._unit_of |= {trial.id: unit for trial in group}
+        self._lock = threading.Lock()
+
+    def add(self, record: TrialRecord) -> None:
+        """Learn how long a trial took."""
+        started, ended = map(datetime.fromisoformat, (record.started_at, record.ended_at))
+        with self._lock:
+            if record.trial.id in self._unit_of:
+                self._unit_of[record.trial.id].ended.add(record.trial.id)
+            self._took_s.setdefault(record.trial.cell.key, []).append(
+                (ended - started).total_seconds()
+            )
+
+    def reason_to_skip(self, trial: Trial) -> str | None:
+        """Why there is no time for this trial; the same for all of its quad."""
+        unit = self._unit_of.get(trial.id)
+        if unit is None:
+            return None
+        with self._lock:
+            if not unit.decided:
+                unit.decided, unit.reason = True, self._no_time(unit)
+            return unit.reason
+
+    def _no_time(self, unit: _Unit) -> str | None:
+        left_s = (self._ends_at - self._clock.now()).total_seconds()
+        first = sum(
+            self._needs_s(other)
+            for other in self._units
+            if other.device_id == unit.device_id and other.rank < unit.rank
+        )
+        if first + self._needs_s(unit) <= left_s:
+            return None
+        ends = self._ends_at.strftime("%Y-%m-%d %H:%M")
+        return (
+            f"dropped to finish by {ends}: {max(0.0, left_s) / 60:.0f} min were left, and what was "
+            f"declared before it needs {first / 60:.0f} min"
+        )
+
+    def _needs_s(self, unit: _Unit) -> float:
+        if unit.reason is not None:
+            return 0.0
+        return sum(self._trial_s(trial) for trial in unit.trials if trial.id not in unit.ended)
+
+    def _trial_s(self, trial: Trial) -> float:
+        took = self._took_s.get(trial.cell.key)
+        return sum(took) / len(took) if took else self._expected_s.get(trial.cell.key, 0.0)
