@@ -132,7 +132,8 @@ class Lockdownd:
         name = str(request.get("Service", ""))
         service = self._services.get(name)
         if service is None:
-            self._phone.unexpected.append(name)
+            if name not in DEVELOPER_SERVICES:
+                self._phone.unexpected.append(f"lockdown StartService {name}")
             raise Refused("InvalidService")
         if reason := closed_because(self._phone, name):
             raise Refused(reason)

@@ -6,6 +6,7 @@ from phones.ios.afc import Afc
 from phones.ios.channel import Channel
 from phones.ios.diagnostics import diagnostics_relay
 from phones.ios.house_arrest import house_arrest
+from phones.ios.instruments import instruments
 from phones.ios.installation import installation_proxy
 from phones.ios.phone import Handler, Phone
 from phones.ios.small_services import (
@@ -19,8 +20,8 @@ from phones.ios.small_services import (
 
 
 def lockdown_services(phone: Phone) -> dict[str, Handler]:
-    """The services that every version of iOS starts through lockdownd."""
-    return {
+    """The services that lockdownd starts; before iOS 17 those for developers, too."""
+    services = {
         "com.apple.afc": files(phone, "media"),
         "com.apple.amfi.lockdown": amfi(phone),
         "com.apple.crashreportcopymobile": files(phone, "crashes"),
@@ -33,6 +34,9 @@ def lockdown_services(phone: Phone) -> dict[str, Handler]:
         "com.apple.mobile.notification_proxy": notification_proxy(phone),
         "com.apple.syslog_relay": syslog_relay(phone),
     }
+    if phone.profile.version < (17,):
+        services["com.apple.instruments.remoteserver.DVTSecureSocketProxy"] = instruments(phone)
+    return services
 
 
 def files(phone: Phone, folder: str) -> Handler:
