@@ -14,6 +14,7 @@ from harness.record import (
     BlockRecord,
     ChannelRecord,
     ClockOffset,
+    Cooling,
     DeviceState,
     Failure,
     LoadTimes,
@@ -28,6 +29,13 @@ from harness.stats.samples import Int64Array
 from harness.store.columns import Trace
 from harness.store.trial_writer import TrialWriter
 from harness.validity.checks import TrialEvidence, apply_require, check_trial
+from harness.validity.energy.series import Span, Windows
+from harness.validity.energy.sources import (
+    EnergyVerdict,
+    PowerEvidence,
+    judge_energy,
+    power_channels,
+)
 from harness.validity.placement.verdict import trial_placement
 from harness.variant import TensorSpec
 from harness.wire.messages import Loaded, Ready, WireTensor
@@ -55,11 +63,18 @@ class Attempt:
         self.process_to_first_ns: int | None = None
         self.input_digests: tuple[str, ...] = ()
         self.warmup_capped = False
-        self.gate_timeout: str | None = None
+        self.cooling: Cooling | None = None
+        self._missed: list[str] = []  #: start conditions that were not met
         self.unprepared: tuple[str, ...] = ()
+        self.idle_spans: list[tuple[int, int]] = []  #: on the host's clock
         self.score: Score | None = None  #: of the accuracy pass
         self.failure: Failure | None = None
         self.runner_log = ""
+
+    def miss(self, condition: str | None) -> None:
+        """Remember a start condition that was not met in time."""
+        if condition is not None:
+            self._missed.append(condition)
 
     def add_block(
         self, block: BlockRecord, columns: Mapping[str, Int64Array], process_start_ns: int
@@ -89,10 +104,13 @@ class Attempt:
         cell = self.trial.cell
         times = self._load_times()
         samples, blocks = self._writer.samples(), self._writer.blocks()
-        traces = self._traces_on_runner_clock()
+        wanted = power_channels(self.channels) if self.idle_spans else frozenset[str]()
+        traces = self._traces_on_runner_clock(USED_CHANNELS | wanted)
         placed = self._placed()
         metrics = trial_metrics(cell, times, samples, blocks, traces, context.memory)
         metrics |= self.score.metrics if self.score else {}
+        energy = self._energy(context, blocks, traces)
+        metrics |= energy.metrics if energy else {}
         findings = check_trial(
             TrialEvidence(
                 cell=cell,
@@ -103,11 +121,14 @@ class Attempt:
                 facts=context.facts,
                 memory=context.memory,
                 warmup_capped=self.warmup_capped,
-                gate_timeout=self.gate_timeout,
+                gate_timeout="; ".join(self._missed) or None,
+                cooling=self.cooling,
                 unprepared=self.unprepared,
                 placement=placed,
             )
         )
+        if energy:
+            findings += energy.findings
         outcome, reason = Outcome.FAILED, None
         if self.failure is None:
             outcome, reason = apply_require(Outcome.OK, findings, context.require, placed)
@@ -128,8 +149,10 @@ class Attempt:
             placement=dict(self.loaded.placement) if self.loaded else {},
             placed=placed,
             accuracy=self.score.accuracy if self.score else None,
+            energy=energy.record if energy else None,
             load_times=times,
             warmup_capped=self.warmup_capped,
+            cooling=self.cooling,
             phases=phases,
             channels=self.channels,
             clock_offsets=tuple(self.clock_offsets),
@@ -140,24 +163,48 @@ class Attempt:
             harness=context.harness,
         )
 
-    def _traces_on_runner_clock(self) -> dict[str, Trace]:
+    def _energy(
+        self, context: RunContext, blocks: Sequence[BlockRecord], traces: Mapping[str, Trace]
+    ) -> EnergyVerdict | None:
+        """Energy per inference, where the trial idled before and after its work."""
+        timed = [block for block in blocks if block.timed]
+        if context.energy is None or len(self.idle_spans) < 2 or not timed:
+            return None
+        before, after = (
+            Span(*(int(edge) for edge in self._on_runner_clock(np.array(span, np.int64))))
+            for span in self.idle_spans
+        )
+        run = Span(timed[0].started_at_ns, timed[-1].ended_at_ns)
+        evidence = PowerEvidence(
+            traces,
+            self.channels,
+            str(self.state_before.values.get("battery.status", "")),
+            usb_power_cut=context.lab is not None and context.lab.usb_power == "cut",
+        )
+        inferences = sum(block.count for block in timed)
+        windows = Windows(before, run, after)
+        return judge_energy(context.energy.source, evidence, windows, inferences)
+
+    def _traces_on_runner_clock(self, names: frozenset[str]) -> dict[str, Trace]:
         """Telemetry moved to the clock of the samples, so that both can be laid side by side."""
         found = {}
         for channel in self.channels:
-            if channel.unavailable is None and channel.name in USED_CHANNELS:
+            if channel.unavailable is None and channel.name in names:
                 trace = self._writer.trace(channel.name)
                 at_ns = trace.at_ns
-                if channel.clock == "host" and self.clock_offsets:
-                    at_ns = at_ns + self._offsets_at(at_ns)
+                if channel.clock == "host":
+                    at_ns = self._on_runner_clock(at_ns)
                 found[channel.name] = Trace(at_ns, trace.value)
         return found
 
-    def _offsets_at(self, host_ns: Int64Array) -> Int64Array:
-        """Runner time minus host time, interpolated between the pings."""
+    def _on_runner_clock(self, host_ns: Int64Array) -> Int64Array:
+        """Times of the host on the runner's clock; the offset is interpolated between the pings."""
+        if not self.clock_offsets:
+            return host_ns
         known = sorted((offset.host_ns, offset.offset_ns) for offset in self.clock_offsets)
         times, offsets = zip(*known, strict=True)
         between: Int64Array = np.rint(np.interp(host_ns, times, offsets)).astype(np.int64)
-        return between
+        return host_ns + between
 
     def _engine_facts(self) -> dict[str, OptionValue]:
         if self.loaded is None:

@@ -1,48 +1,205 @@
-"""The GATE phase: wait until a device is quiet enough to start, for a bounded time."""
+"""The phases GATE and COOL: wait until a device may start, for a bounded time."""
 
 from __future__ import annotations
 
-from harness.channels import FOREIGN_CPU
-from harness.clock import CancelToken, Clock
-from harness.conductor.phases import PhaseLog
-from harness.device import Telemetry
-from harness.scenario import Gates
-from harness.units import NS_PER_S
-from harness.validity.gates import foreign_cpu_gate
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-#: How often the gate looks.
+from harness.channels import BATTERY_PERCENT, FOREIGN_CPU, THERMAL_STATUS
+from harness.clock import CancelToken, Clock
+from harness.conditions import Gates
+from harness.conductor.phases import PhaseLog
+from harness.device import Reading, Telemetry
+from harness.record import Cooling
+from harness.units import NS_PER_S
+from harness.validity.gates import GateDecision, battery_gate, foreign_cpu_gate
+from harness.validity.thermal_gate import (
+    ThermalSensor,
+    Warmth,
+    choose_sensor,
+    is_flat,
+    limit_of,
+    thermal_gate,
+)
+
+#: How often a gate looks.
 POLL_S = 1.0
 
+#: What a gate decides after so many seconds of waiting.
+Decide = Callable[[float], GateDecision]
+#: Takes in new readings.
+Take = Callable[[Sequence[Reading]], None]
 
-def wait_for_start(
-    gates: Gates, telemetry: Telemetry, clock: Clock, cancel: CancelToken, log: PhaseLog
-) -> str | None:
-    """Wait until the start conditions hold; None, or what was not met when the time was over."""
-    readings: list[float] = []
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What every wait before a trial needs."""
+
+    telemetry: Telemetry
+    clock: Clock
+    cancel: CancelToken
+    log: PhaseLog
+
+    def until(self, phase: str, decide: Decide, take: Take) -> GateDecision:
+        """Poll until the gate opens or gives up; spectators are told what it waits for."""
+        started_at_ns = self.clock.monotonic_ns()
+        while True:
+            decision = decide((self.clock.monotonic_ns() - started_at_ns) / NS_PER_S)
+            if decision.verdict != "wait":
+                return decision
+            self.log.detail(phase, decision.seen)
+            self.clock.sleep(POLL_S, self.cancel)
+            take(self.telemetry.poll())
+
+    def why_not(self, channel: str) -> str | None:
+        """Why a channel cannot be read, None if it can."""
+        for item in self.telemetry.channels():
+            if item.name == channel:
+                return item.unavailable
+        return "the device's agent does not read it"
+
+
+def wait_for_start(gates: Gates, waiting: Waiting) -> str | None:
+    """Wait until charge and quiet are as asked for; None, or what was not when the time was over.
+
+    First the charge, because that wait may be long.
+    """
     timeout_s = gates.timeout_minutes * 60
-    started_at_ns = clock.monotonic_ns()
-    while True:
-        decision = foreign_cpu_gate(
-            readings,
-            gates.foreign_cpu_percent,
-            waited_s=(clock.monotonic_ns() - started_at_ns) / NS_PER_S,
-            timeout_s=timeout_s,
-            unavailable=_unavailable(telemetry),
+    charge, foreign = _Channel(BATTERY_PERCENT), _Channel(FOREIGN_CPU)
+    decisions = (
+        waiting.until(
+            "GATE",
+            lambda waited_s: battery_gate(
+                charge.values,
+                gates.battery_percent,
+                waited_s=waited_s,
+                timeout_s=timeout_s,
+                unavailable=waiting.why_not(BATTERY_PERCENT),
+            ),
+            charge.take,
+        ),
+        waiting.until(
+            "GATE",
+            lambda waited_s: foreign_cpu_gate(
+                foreign.values,
+                gates.foreign_cpu_percent,
+                waited_s=waited_s,
+                timeout_s=timeout_s,
+                unavailable=waiting.why_not(FOREIGN_CPU),
+            ),
+            foreign.take,
+        ),
+    )
+    missed = [decision.seen for decision in decisions if decision.verdict == "timeout"]
+    return "; ".join(missed) or None
+
+
+class CoolDown:
+    """The thermal gate of one device; it remembers the device's start state for the whole run."""
+
+    def __init__(self) -> None:
+        self._start_c: float | None = None
+
+    def wait(self, gates: Gates, waiting: Waiting, store: Take) -> tuple[Cooling, str | None]:
+        """Wait until the device has cooled down; ``store`` takes in what is read meanwhile.
+
+        The second value says what was not met when the time was over, or is None. A gate that gave
+        up at a temperature that no longer moves has learned a new start state: the room is warmer.
+        """
+        chosen = choose_sensor(waiting.telemetry.channels())
+        sensor = chosen if isinstance(chosen, ThermalSensor) else None
+        max_c = gates.thermal.max_c if gates.thermal else None
+        heat = _Heat(sensor, waiting.clock, self._start_c)
+
+        def take(readings: Sequence[Reading]) -> None:
+            store(heat.take(readings))
+
+        def decide(waited_s: float) -> GateDecision:
+            return thermal_gate(
+                sensor,
+                heat.warmth,
+                max_c=max_c,
+                waited_s=waited_s,
+                timeout_s=gates.timeout_minutes * 60,
+            )
+
+        begun_at_ns = waiting.clock.monotonic_ns()
+        if sensor is not None or waiting.why_not(THERMAL_STATUS) is None:
+            take(waiting.telemetry.poll(final=True))
+            decision = waiting.until("COOL", decide, take)
+        else:
+            decision = GateDecision("open", "nothing to wait for")
+        warmth, met = heat.warmth, decision.verdict == "open"
+        cooling = Cooling(
+            sensor=sensor.name if sensor else "",
+            channels=sensor.channels if sensor else (),
+            unavailable=chosen if isinstance(chosen, str) else None,
+            begin_c=heat.begin_c,
+            end_c=warmth.now_c,
+            limit_c=limit_of(sensor, self._start_c, max_c) if sensor else None,
+            start_c=self._start_c if self._start_c is not None or not met else warmth.now_c,
+            waited_ns=waiting.clock.monotonic_ns() - begun_at_ns,
+            met=met,
         )
-        if decision.verdict == "open":
-            return None
-        if decision.verdict == "timeout":
-            return decision.seen
-        log.detail("GATE", decision.seen)
-        clock.sleep(POLL_S, cancel)
-        readings += [
-            reading.value for reading in telemetry.poll() if reading.channel == FOREIGN_CPU
-        ]
+        if sensor is not None and (
+            (met and self._start_c is None) or (not met and is_flat(sensor, warmth))
+        ):
+            self._start_c = warmth.now_c
+        return cooling, None if met else f"thermal gate: {decision.seen}"
 
 
-def _unavailable(telemetry: Telemetry) -> str | None:
-    """Why nobody can tell how busy the others are, if so."""
-    for channel in telemetry.channels():
-        if channel.name == FOREIGN_CPU:
-            return channel.unavailable
-    return "the device's agent does not read it"
+@dataclass(slots=True)
+class _Channel:
+    """The readings of one channel."""
+
+    name: str
+    values: list[float] = field(default_factory=list)
+
+    def take(self, readings: Sequence[Reading]) -> None:
+        self.values += [item.value for item in readings if item.channel == self.name]
+
+
+class _Heat:
+    """Temperature and thermal status as they come in."""
+
+    def __init__(self, sensor: ThermalSensor | None, clock: Clock, start_c: float | None) -> None:
+        self._channels = sensor.channels if sensor else ()
+        self._clock, self._start_c = clock, start_c
+        self._newest: dict[str, float] = {}
+        self._history: list[tuple[int, float]] = []
+        self._status: float | None = None
+        self._heard_at_ns = clock.monotonic_ns()
+
+    def take(self, readings: Sequence[Reading]) -> list[Reading]:
+        """Take in what belongs to heat, and give it back for the store."""
+        kept = [item for item in readings if _about_heat(item.channel)]
+        for item in kept:
+            if item.channel == THERMAL_STATUS:
+                self._status = item.value
+            if item.channel in self._channels and math.isfinite(item.value):
+                self._newest[item.channel] = item.value
+                self._add(item.at_ns, max(self._newest.values()))
+        return kept
+
+    def _add(self, at_ns: int, hottest_c: float) -> None:
+        if self._history and self._history[-1][0] >= at_ns:  # several zones read together
+            self._history[-1] = (self._history[-1][0], hottest_c)
+        else:
+            self._history.append((at_ns, hottest_c))
+        self._heard_at_ns = self._clock.monotonic_ns()
+
+    @property
+    def begin_c(self) -> float | None:
+        """The first temperature that was read."""
+        return self._history[0][1] if self._history else None
+
+    @property
+    def warmth(self) -> Warmth:
+        """What is known now."""
+        silent_s = (self._clock.monotonic_ns() - self._heard_at_ns) / NS_PER_S
+        return Warmth(self._history, self._status, self._start_c, silent_s)
+
+
+def _about_heat(channel: str) -> bool:
+    return channel.startswith(("temperature.", "thermal.", "lab."))

@@ -17,13 +17,19 @@ from harness.wire.messages import INTENDED_COLUMN, SAMPLE_COLUMNS
 
 #: The measured columns of a sample, in the order in which runners send them.
 MEASURED = (*SAMPLE_COLUMNS, INTENDED_COLUMN)
-_FACTS = tuple(item.name for item in fields(BlockRecord))
+#: What a block is when it has been executed; whether it was tainted is known only later.
+FACTS = tuple(item.name for item in fields(BlockRecord) if item.name != "tainted")
 
 #: ``intended_ns`` is null for the samples of blocks without an arrival rate.
 SAMPLE_SCHEMA = pa.schema(
     [("block", pa.int32()), ("timed", pa.bool_()), *((name, pa.int64()) for name in MEASURED)]
 )
-BLOCK_SCHEMA = pa.schema([(name, pa.bool_() if name == "timed" else pa.int64()) for name in _FACTS])
+BLOCK_SCHEMA = pa.schema(
+    [
+        *((name, pa.bool_() if name == "timed" else pa.int64()) for name in FACTS),
+        ("tainted", pa.string()),
+    ]
+)
 TRACE_SCHEMA = pa.schema([("channel", pa.string()), ("at_ns", pa.int64()), ("value", pa.float64())])
 
 
@@ -49,6 +55,7 @@ class Blocks(Sequence[BlockRecord]):
     ended_at_ns: Int64Array
     cpu_ns: Int64Array
     dropped: Int64Array
+    tainted: tuple[str | None, ...]
 
     def __len__(self) -> int:
         return len(self.seq)
@@ -60,7 +67,8 @@ class Blocks(Sequence[BlockRecord]):
     def __getitem__(self, index: int | slice) -> BlockRecord | Blocks:
         if isinstance(index, slice):
             return Blocks(*(getattr(self, item.name)[index] for item in fields(self)))
-        return BlockRecord(*(getattr(self, item.name)[index].item() for item in fields(self)))
+        facts = [getattr(self, item.name)[index].item() for item in fields(self)[:-1]]
+        return BlockRecord(*facts, tainted=self.tainted[index])
 
 
 # --- tables in, arrays out ----------------------------------------------------------------------
@@ -93,9 +101,11 @@ def collect_samples(tables: Iterable[pa.Table], rows: int) -> Samples:
 
 
 def collect_blocks(tables: Iterable[pa.Table]) -> Blocks:
-    """Blocks from tables of BLOCK_SCHEMA."""
-    table = pa.concat_tables([pa.Table.from_batches([], BLOCK_SCHEMA), *tables])
-    return Blocks(*(to_numpy(table[name]) for name in _FACTS))
+    """Blocks from tables of BLOCK_SCHEMA; where a column is missing, nothing is known of it."""
+    empty = pa.Table.from_batches([], BLOCK_SCHEMA)
+    table = pa.concat_tables([empty, *tables], promote_options="default")
+    facts = (to_numpy(table[name]) for name in FACTS)
+    return Blocks(*facts, tainted=tuple(table["tainted"].to_pylist()))
 
 
 def collect_trace(tables: Iterable[pa.Table], channel: str) -> Trace:

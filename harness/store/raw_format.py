@@ -1,7 +1,7 @@
 """The layout of the raw streams, made for many small batches: few columns, so little framing.
 
 ``samples.arrows`` has one row per block, so that a block is stored whole or not at all: ``facts``,
-the fields of :class:`~harness.record.BlockRecord` in their order, and ``samples``, the columns of
+:data:`~harness.store.columns.FACTS`, and ``samples``, the columns of
 :data:`~harness.store.columns.MEASURED` one after another, as the wire sends them; the last one only
 for blocks with an arrival rate. ``traces.arrows`` holds readings as ``traces.parquet`` does.
 """
@@ -9,7 +9,6 @@ for blocks with an arrival rate. ``traces.arrows`` holds readings as ``traces.pa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +18,7 @@ from harness.record import BlockRecord
 from harness.stats.samples import Int64Array
 from harness.store.columns import (
     BLOCK_SCHEMA,
+    FACTS,
     MEASURED,
     SAMPLE_SCHEMA,
     TRACE_SCHEMA,
@@ -27,10 +27,9 @@ from harness.store.columns import (
 )
 from harness.wire.messages import SAMPLE_COLUMNS
 
-_FACTS = tuple(item.name for item in fields(BlockRecord))
 RAW_SCHEMA = pa.schema(
-    [("facts", pa.list_(pa.int64(), len(_FACTS))), ("samples", pa.list_(pa.int64()))],
-    metadata={"facts": ",".join(_FACTS), "samples": ",".join(MEASURED)},
+    [("facts", pa.list_(pa.int64(), len(FACTS))), ("samples", pa.list_(pa.int64()))],
+    metadata={"facts": ",".join(FACTS), "samples": ",".join(MEASURED)},
 )
 
 
@@ -48,11 +47,11 @@ def block_batch(block: BlockRecord, columns: Mapping[str, Int64Array]) -> pa.Rec
             raise ValueError(
                 f"block {block.seq} has {len(columns[name])} of {block.count} values of {name}"
             )
-    facts = np.array([getattr(block, name) for name in _FACTS], np.int64)
+    facts = np.array([getattr(block, name) for name in FACTS], np.int64)
     values = np.concatenate([columns[name] for name in names], dtype=np.int64, casting="safe")
     ends = np.array([0, len(values)], np.int32)
     arrays = [
-        pa.FixedSizeListArray.from_arrays(to_arrow(facts), len(_FACTS)),
+        pa.FixedSizeListArray.from_arrays(to_arrow(facts), len(FACTS)),
         pa.ListArray.from_arrays(to_arrow(ends), to_arrow(values)),
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=RAW_SCHEMA)
@@ -70,11 +69,14 @@ def readings_batch(readings: Sequence[Reading]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=TRACE_SCHEMA)
 
 
-def blocks_table(raw: pa.Table) -> pa.Table:
-    """The blocks in a table of RAW_SCHEMA, in BLOCK_SCHEMA."""
+def blocks_table(raw: pa.Table, taints: Mapping[int, str]) -> pa.Table:
+    """The blocks in a table of RAW_SCHEMA, in BLOCK_SCHEMA; ``taints`` are by block number."""
     facts = _facts(raw)
     columns = [to_arrow(np.ascontiguousarray(column)) for column in facts.T]
-    return pa.Table.from_arrays(columns, names=list(_FACTS)).cast(BLOCK_SCHEMA)
+    tainted = pa.nulls(len(facts), pa.string())
+    if taints:
+        tainted = pa.array([taints.get(int(seq)) for seq in facts[:, 0]], pa.string())
+    return pa.Table.from_arrays([*columns, tainted], names=BLOCK_SCHEMA.names).cast(BLOCK_SCHEMA)
 
 
 def samples_table(raw: pa.Table) -> pa.Table:
@@ -110,4 +112,4 @@ def _intended(
 
 def _facts(raw: pa.Table) -> Int64Array:
     """One row of facts per block."""
-    return to_numpy(raw["facts"].combine_chunks().flatten()).reshape(-1, len(_FACTS))
+    return to_numpy(raw["facts"].combine_chunks().flatten()).reshape(-1, len(FACTS))

@@ -59,13 +59,13 @@ def _recover(run_folder: Path, run_id: str, trial: Trial, started: Started) -> T
     if stored is not None or not folder.exists():  # killed before it had a folder of its own
         folder = fresh_trial_folder(run_folder, trial.id)
     record = _interrupted(folder, run_id, trial, started)
-    write_trial(folder, record, log="")
+    write_trial(folder, record, log="", taints={})
     drop_raw(folder)
     return record
 
 
 def _interrupted(folder: Path, run_id: str, trial: Trial, started: Started) -> TrialRecord:
-    blocks = RawData(folder).blocks()
+    blocks = RawData(folder).blocks({})
     seen = f"the process ended during the trial; {_amount(blocks)} had been stored"
     return TrialRecord(
         run_id=run_id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from harness.stats.samples import Samples
@@ -13,8 +13,10 @@ from harness.store.parquet import count_rows, parquet_writer, read_parquet
 from harness.store.streams import read_stream
 
 
-def settle(folder: Path) -> None:
+def settle(folder: Path, taints: Mapping[int, str]) -> None:
     """Turn the raw streams of a trial into Parquet files, a bounded piece at a time.
+
+    ``taints`` says by block number what disturbed a block.
 
     The streams stay until :func:`drop_raw`; doing it again gives the same files.
     """
@@ -25,7 +27,7 @@ def settle(folder: Path) -> None:
         ):
             for raw in read_stream(folder / layout.RAW_SAMPLES):
                 samples.write_table(raw_format.samples_table(raw))
-                blocks.write_table(raw_format.blocks_table(raw))
+                blocks.write_table(raw_format.blocks_table(raw, taints))
     if (folder / layout.RAW_TRACES).exists():
         with parquet_writer(folder / layout.TRACES, columns.TRACE_SCHEMA) as traces:
             for raw in read_stream(folder / layout.RAW_TRACES):
@@ -52,10 +54,10 @@ class RawData:
         tables = (raw_format.samples_table(raw) for raw in read_stream(self._samples))
         return columns.collect_samples(tables, rows)
 
-    def blocks(self) -> Blocks:
-        """All blocks."""
+    def blocks(self, taints: Mapping[int, str]) -> Blocks:
+        """All blocks; ``taints`` says by number what disturbed one."""
         return columns.collect_blocks(
-            raw_format.blocks_table(raw) for raw in read_stream(self._samples)
+            raw_format.blocks_table(raw, taints) for raw in read_stream(self._samples)
         )
 
     def trace(self, channel: str) -> Trace:

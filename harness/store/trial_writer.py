@@ -44,6 +44,7 @@ class TrialWriter:
         self._samples: StreamWriter | None = None
         self._traces: StreamWriter | None = None
         self._pending: list[Reading] = []
+        self._taints: dict[int, str] = {}
         self._rows = 0
         self._synced_at_ns = clock.monotonic_ns()
         self._data = RawData(folder)
@@ -61,6 +62,10 @@ class TrialWriter:
         self._rows += block.count
         self._sync_now_and_then()
 
+    def taint(self, block: int, reason: str) -> None:
+        """Mark a stored block as disturbed; known only to this process until :meth:`finish`."""
+        self._taints[block] = reason
+
     def add_readings(self, readings: Sequence[Reading]) -> None:
         """Store telemetry readings."""
         self._pending.extend(readings)
@@ -74,7 +79,7 @@ class TrialWriter:
 
     def blocks(self) -> Blocks:
         """Every block so far."""
-        return self._data.blocks()
+        return self._data.blocks(self._taints)
 
     def trace(self, channel: str) -> Trace:
         """Every reading of one channel so far."""
@@ -90,7 +95,7 @@ class TrialWriter:
             raise ValueError(f"not the record of attempt {self.attempt} of {self.trial.id}")
         self._write_readings()
         self.close()
-        write_trial(self.folder, record, log)
+        write_trial(self.folder, record, log, self._taints)
         self._finished(record)
         drop_raw(self.folder)
 
@@ -120,9 +125,9 @@ class TrialWriter:
         self._pending = []
 
 
-def write_trial(folder: Path, record: TrialRecord, log: str) -> None:
+def write_trial(folder: Path, record: TrialRecord, log: str, taints: Mapping[int, str]) -> None:
     """Everything of an ended attempt that is not raw; ``trial.json`` comes last."""
-    settle(folder)
+    settle(folder, taints)
     if log:
         write_atomically(folder / layout.LOG, log.encode("utf-8", "backslashreplace"))
     write_record(folder / layout.TRIAL, record)

@@ -15,6 +15,7 @@ from harness.findings import Finding
 from harness.record import (
     BlockRecord,
     Cell,
+    Cooling,
     DeviceFacts,
     Outcome,
     Placement,
@@ -23,7 +24,7 @@ from harness.record import (
 from harness.scenario import Cold, MemoryPass, Require
 from harness.stats.samples import Samples
 from harness.stats.traces import Trace, mean_within
-from harness.validity import adequacy, steadiness, surroundings
+from harness.validity import adequacy, heat, steadiness, surroundings
 from harness.validity.placement.verdict import placement_doubts
 
 
@@ -45,6 +46,7 @@ class TrialEvidence:
     traces: Mapping[str, Trace] = field(default_factory=dict)
     warmup_capped: bool = False
     gate_timeout: str | None = None
+    cooling: Cooling | None = None  #: the thermal gate; None where it was not asked
     unprepared: tuple[str, ...] = ()  #: settings that could not be made, with reasons
     memory: MemoryPass | None = None
     placement: Placement | None = None  #: None where no model was loaded
@@ -105,6 +107,7 @@ def _on_device(evidence: TrialEvidence) -> Iterator[Finding]:
     yield from surroundings.variant_doubts(cell)
     yield from surroundings.governor_not_fixed(facts)
     yield from surroundings.gate_timeout(evidence.gate_timeout)
+    yield from heat.no_thermal_sensor(evidence.cooling)
     yield from surroundings.not_prepared(evidence.unprepared)
     yield from placement_doubts(cell, evidence.placement)
 

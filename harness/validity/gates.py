@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from harness.units import format_duration
+
 #: The newest readings of which the middle one must be quiet: one spike neither opens nor shuts.
 RECENT = 3
 
@@ -49,4 +51,32 @@ def foreign_cpu_gate(
         seen = f"{len(readings)} of {RECENT} readings of other processes' CPU so far"
     if waited_s < timeout_s:
         return GateDecision("wait", seen)
+    return GateDecision("timeout", f"after {waited_s:.0f} s: {seen}")
+
+
+def battery_gate(
+    readings: Sequence[float],
+    wanted_percent: tuple[float, float] | None,
+    *,
+    waited_s: float,
+    timeout_s: float,
+    unavailable: str | None = None,
+) -> GateDecision:
+    """Whether the battery's charge lies in the wanted range, by the newest reading.
+
+    Open at once when no range is asked for. It does not wait for a channel that is ``unavailable``
+    (the reason).
+    """
+    if wanted_percent is None:
+        return GateDecision("open", "no range of charge is set")
+    if unavailable is not None:
+        return GateDecision("timeout", f"the battery's charge cannot be read: {unavailable}")
+    low, high = wanted_percent
+    seen = "no reading of the battery's charge so far"
+    if readings:
+        seen = f"the battery is at {readings[-1]:.0f} %, wanted is {low:g} to {high:g} %"
+        if low <= readings[-1] <= high:
+            return GateDecision("open", seen)
+    if waited_s < timeout_s:
+        return GateDecision("wait", f"{seen}; at most {format_duration(timeout_s - waited_s)} more")
     return GateDecision("timeout", f"after {waited_s:.0f} s: {seen}")

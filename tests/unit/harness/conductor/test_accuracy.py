@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.conditions import Gates
 from harness.conductor.accuracy import CHUNK
 from harness.conductor.conductor import Conductor, RunContext, TrialJob
 from harness.conductor.inputs import InputFactory
@@ -14,7 +15,7 @@ from harness.conductor.progress import Silent
 from harness.models.evaluation import Task, file_task
 from harness.plan.matrix import ACCURACY_LOAD
 from harness.record import Cause, DeviceFacts, Outcome, RunPlan, TrialRecord
-from harness.scenario import AccuracyPass, Gates, Prepare, Require
+from harness.scenario import AccuracyPass, Prepare, Require
 from harness.store.store import ResultsStore
 from harness.variant import TensorSpec
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.clock import ManualClock
+from harness.conditions import Gates
 from harness.conductor.conductor import Conductor, RunContext, TrialJob
 from harness.conductor.inputs import InputFactory
 from harness.conductor.progress import Silent
@@ -22,7 +23,6 @@ from harness.record import (
 from harness.scenario import (
     Burst,
     Cold,
-    Gates,
     MemoryPass,
     Prepare,
     Require,
@@ -36,7 +36,7 @@ from harness.wire.messages import Error
 
 ONE_SECOND = SingleStream(min_seconds=1.0, min_inferences=10)
 PHASES = [
-    *("ACQUIRE", "PREPARE", "GATE", "PUSH", "LAUNCH", "LOAD"),
+    *("ACQUIRE", "PREPARE", "GATE", "COOL", "PUSH", "LAUNCH", "LOAD"),
     *("WARM", "MEASURE", "COLLECT", "RESTORE"),
 ]
 

@@ -6,13 +6,14 @@ import pytest
 
 from harness.channels import FOREIGN_CPU
 from harness.clock import CancelToken, ManualClock
-from harness.conductor.gate import wait_for_start
+from harness.conditions import Gates
+from harness.conductor.gate import Waiting, wait_for_start
 from harness.conductor.phases import PhaseLog
 from harness.conductor.progress import Silent
 from harness.device import Reading
 from harness.errors import Cancelled
 from harness.record import ChannelRecord, Trial
-from harness.scenario import Burst, Gates
+from harness.scenario import Burst
 
 
 class Busyness:
@@ -35,7 +36,8 @@ def wait(gates: Gates, telemetry: Busyness, make_cell) -> tuple[str | None, floa
     clock = ManualClock()
     trial = Trial("t", make_cell(Burst()), 0, 0)
     log = PhaseLog(trial, clock, Silent())
-    met = wait_for_start(gates, telemetry, clock, CancelToken(), log)  # type: ignore[arg-type]
+    waiting = Waiting(telemetry, clock, CancelToken(), log)  # type: ignore[arg-type]
+    met = wait_for_start(gates, waiting)
     return met, clock.monotonic_ns() / 1e9
 
 
@@ -71,13 +73,8 @@ def test_gives_up_with_what_it_saw(make_cell, value: float | None, words: str) -
 def test_cancelling_ends_the_wait(make_cell) -> None:
     cancel = CancelToken()
     cancel.cancel("enough")
-    trial = Trial("t", make_cell(Burst()), 0, 0)
-    log = PhaseLog(trial, ManualClock(), Silent())
+    clock = ManualClock()
+    log = PhaseLog(Trial("t", make_cell(Burst()), 0, 0), clock, Silent())
+    waiting = Waiting(Busyness(99), clock, cancel, log)  # type: ignore[arg-type]
     with pytest.raises(Cancelled):
-        wait_for_start(
-            Gates(foreign_cpu_percent=1),
-            Busyness(99),  # type: ignore[arg-type]
-            ManualClock(),
-            cancel,
-            log,
-        )
+        wait_for_start(Gates(foreign_cpu_percent=1), waiting)

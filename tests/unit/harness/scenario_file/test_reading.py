@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.conditions import Ambient, Gates, ThermalGate
 from harness.scenario import (
     Burst,
     Cold,
@@ -14,7 +15,6 @@ from harness.scenario import (
     Exclusion,
     FamilyModels,
     FileModel,
-    Gates,
     LabDevice,
     Limit,
     MatrixBlock,
@@ -55,7 +55,8 @@ loads:
   - {kind: cold, page_cache: drop}
 repeats: {min: 5, max: 20, until_ci: 2%}
 order: {kind: blocked, seed: 7}
-gates: {foreign_cpu_percent: 10, timeout_minutes: 15}
+gates: {foreign_cpu_percent: 10, timeout_minutes: 9, thermal: {max_c: 32}, battery_percent: [30, 80]}
+ambient: {file: room.txt, scale: 0.001}
 prepare: {brightness_percent: 0, refresh_hz: 60, airplane: true, start: instrumentation}
 telemetry: {rate_hz: 2}
 memory: {pass: separate, settle_minutes: 1}
@@ -127,7 +128,8 @@ def test_every_key(tmp_path):
         ),
         repeats=Repeats(5, 20, 0.02),
         order=Order("blocked", 7),
-        gates=Gates(10, 15),
+        gates=Gates(10, (30, 80), ThermalGate(32), 9),
+        ambient=Ambient(file="room.txt", scale=0.001),
         prepare=Prepare(
             brightness_percent=0, refresh_hz=60, airplane=True, start="instrumentation"
         ),
@@ -251,7 +253,7 @@ class TestExtends:
             whole=True,
         )
         scenario = read("extends: lab.yaml\ngates: {timeout_minutes: 1}")
-        assert scenario.gates == Gates(9, 1)
+        assert scenario.gates == Gates(9, timeout_minutes=1)
         assert scenario.seed == 9
 
     def test_lists_are_replaced(self, write, read):
@@ -272,6 +274,9 @@ class TestSet:
             ("repeats=5", "repeats", Repeats(5, 5)),
             ("repeats={min: 1, max: 9, until_ci: 5%}", "repeats", Repeats(1, 9, 0.05)),
             ("gates.timeout_minutes=2", "gates", Gates(timeout_minutes=2)),
+            ("gates.thermal=off", "gates", Gates(thermal=None)),
+            ("gates.thermal=auto", "gates", Gates()),
+            ("ambient=21.5", "ambient", Ambient(21.5)),
             ("loads=[cold]", "loads", (Cold(),)),
             ("name=a=b", "name", "a=b"),
         ],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,7 @@ def test_blocks_of_any_mixture_come_back_as_they_were(make, mixture, window) -> 
     ]
     rows = sum(block.count for block, _ in given_blocks)
     samples = collect_samples(map(raw_format.samples_table, tables), rows)
-    blocks = collect_blocks(map(raw_format.blocks_table, tables))
+    blocks = collect_blocks(raw_format.blocks_table(table, {}) for table in tables)
 
     assert list(blocks) == [block for block, _ in given_blocks]
     for name in ("start_ns", "input_ns", "invoke_ns", "output_ns"):
@@ -103,8 +104,9 @@ def test_blocks_of_any_mixture_come_back_as_they_were(make, mixture, window) -> 
 
 def test_blocks_are_a_sequence_and_columns(make) -> None:
     table = pa.Table.from_batches([raw_format.block_batch(*make.block(seq)) for seq in range(4)])
-    blocks = collect_blocks([raw_format.blocks_table(table)])
+    blocks = collect_blocks([raw_format.blocks_table(table, {2: "screen went off"})])
     assert blocks[1] == make.block(1)[0]
+    assert blocks[2] == replace(make.block(2)[0], tainted="screen went off")
     assert blocks[-1].seq == 3
     assert [block.seq for block in blocks[1:3]] == [1, 2]
     assert blocks.counts.sum() == 12

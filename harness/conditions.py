@@ -1,0 +1,39 @@
+"""Under which conditions trials start: the gates of a scenario, and the room it runs in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Ambient:
+    """How warm the room is: a value ``c``, or a sensor's ``file`` or ``serial`` port.
+
+    A sensor's number is multiplied by ``scale`` to give degrees Celsius.
+    """
+
+    c: float | None = None
+    file: str | None = None
+    serial: str | None = None
+    baud: int = 9600
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ThermalGate:
+    """Wait until the device is as cool as at its start; ``max_c`` is a bound of the user's own."""
+
+    max_c: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """Start conditions; None means not asked for. After the timeout a trial runs with a finding.
+
+    ``foreign_cpu_percent`` also has blocks repeated during which others used more.
+    """
+
+    foreign_cpu_percent: float | None = None
+    battery_percent: tuple[float, float] | None = None
+    thermal: ThermalGate | None = ThermalGate()
+    timeout_minutes: float = 15.0
