@@ -92,7 +92,8 @@ def _pairs(same: Sequence[CellView]) -> list[Comparison]:
 
 def _setting(cell: CellView) -> tuple[str, ...]:
     return tuple(
-        cell.facets[name] for name in ("engine", "engine_version", "delegate", "threads", "options")
+        cell.facets[name]
+        for name in ("engine", "engine_version", "delegate", "threads", "options", "arm")
     )
 
 

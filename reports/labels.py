@@ -22,13 +22,14 @@ FACETS: dict[str, str] = {
     "threads": "Threads",
     "batch": "Batch",
     "options": "Options",
+    "arm": "Arm",
     "load": "Load",
 }
 
 #: The order in which a sentence names them.
 _SPOKEN = (
     *("model", "engine", "delegate", "placement", "threads"),
-    *("batch", "options", "load", "device", "run"),
+    *("batch", "options", "arm", "load", "device", "run"),
 )
 
 #: Start-up phases in the order they happen, by field of ``LoadTimes``.
@@ -86,6 +87,7 @@ def facets(cell: Cell, run: str, records: Sequence[TrialRecord]) -> dict[str, st
         "threads": str(cell.threads),
         "batch": str(cell.batch),
         "options": one_line(", ".join(options)),
+        "arm": f"{cell.arm} arm" if cell.arm else "",
         "load": load_text(cell.load) if cell.purpose == "timing" else f"{cell.purpose} pass",
     }
 

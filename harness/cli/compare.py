@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -171,7 +172,7 @@ def _cell(row: CellComparison) -> str:
     from harness.validity.comparability import level
     from harness.validity.limits import describe
 
-    cell = row.candidate.cell
+    cell = replace(row.candidate.cell, arm="")  # the level says it
     return f"{describe(cell)}, {level(cell, ('options',))}" if cell.options else describe(cell)
 
 

@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 
 from harness.errors import UserError
 from harness.findings import Finding, Severity
-from harness.jobs.pairing import Pair, pair_across, pair_within, sides_of
+from harness.jobs.pairing import (
+    Pair,
+    pair_across,
+    pair_arms,
+    pair_within,
+    quads_of,
+    sides_of,
+)
 from harness.metrics import METRICS
 from harness.record import DeviceFacts
 from harness.stats.bootstrap import bootstrap_ratio
@@ -17,6 +24,7 @@ from harness.stats.comparison import (
     Comparison,
     Verdict,
     compare,
+    compare_quads,
     control_false_discoveries,
     survives_session_effect,
 )
@@ -35,6 +43,8 @@ from harness.validity.comparability import (
 )
 from harness.validity.limits import describe
 
+#: The factor of runs with arms: their trials were measured in quads and are judged within them.
+BY_ARM = ("arm",)
 #: The bootstrap looks at this many latencies of a trial at most.
 MAX_LATENCIES = 100_000
 
@@ -117,7 +127,7 @@ def compare_within(run: RunReader, question: Question) -> Compared:
 
     Raises UserError for other factors and for a reference that no cell is.
     """
-    factors = check_factors(question.factors)
+    factors = check_factors(question.factors) or _default_factors(run)
     if not factors or not set(factors) <= set(CELL_FACTORS):
         raise UserError(
             f"one run can be compared by {', '.join(CELL_FACTORS)}; "
@@ -127,9 +137,19 @@ def compare_within(run: RunReader, question: Question) -> Compared:
     levels = dict.fromkeys(level(side.cell, factors) for side in sides)
     if question.reference is not None and question.reference not in levels:
         raise UserError(f"no reference {question.reference!r}; there are {', '.join(levels)}")
-    pairs, alone = pair_within(sides, factors, question.reference)
+    if factors == BY_ARM:
+        pairs, alone = pair_arms(run, sides), list[Side]()
+        if not pairs:
+            raise UserError(f"{run.run_id} has no arms; compare it by another factor")
+    else:
+        pairs, alone = pair_within(sides, factors, question.reference)
     unpaired = [f"{describe(side.cell)}: nothing to compare it with" for side in alone]
     return _judged(pairs, unpaired, replace(question, factors=factors), [run])
+
+
+def _default_factors(run: RunReader) -> tuple[str, ...]:
+    """Arms are there to be compared."""
+    return BY_ARM if any(trial.cell.arm for trial in run.plan.trials) else ()
 
 
 def compare_runs(reference: RunReader, candidate: RunReader, question: Question) -> Compared:
@@ -176,7 +196,8 @@ def _row(
         *single_unit(reference, candidate, question.factors, units),
     )
     comparison = _comparison(reference, candidate, metric, question)
-    if comparison.difference is not None and metric in PERCENTILES:
+    in_quads = question.factors == BY_ARM  # the bootstrap knows no neighbours
+    if comparison.difference is not None and metric in PERCENTILES and not in_quads:
         checked = bootstrap_ratio(
             latencies(candidate), latencies(reference), quantile=PERCENTILES[metric] / 100
         )
@@ -198,6 +219,8 @@ def _comparison(reference: Side, candidate: Side, metric: str, question: Questio
         reason = f"{inferences:.0f} inferences on a side, {declared.min_inferences} needed"
         return Comparison(Verdict.INCONCLUSIVE, margin, reason)
     better: Better = "higher" if METRICS[metric].better == "higher" else "lower"
+    if question.factors == BY_ARM:
+        return compare_quads(quads_of(reference, candidate, metric), margin=margin, better=better)
     return compare(theirs, ours, margin=margin, better=better)
 
 

@@ -6,11 +6,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
+from harness.plan.night import units
 from harness.record import DeviceFacts, Outcome, TrialRecord
+from harness.stats.comparison import Quad
 from harness.store.run_reader import RunReader
 from harness.validity.comparability import CELL_FACTORS, Side, level, pairing_key
 
 Pair = tuple[Side, Side]  #: reference and candidate
+_QUAD = 4
 
 
 def sides_of(run: RunReader) -> list[Side]:
@@ -55,6 +58,40 @@ def pair_within(
         else:
             pairs += [(reference, side) for side in group if side is not reference]
     return pairs, alone
+
+
+def pair_arms(run: RunReader, sides: Sequence[Side]) -> list[Pair]:
+    """The reference and the candidate arm of each pair that the plan measures in quads."""
+    by_key = {side.cell.key: side for side in sides}
+    pairs: dict[tuple[str, ...], Pair] = {}
+    for unit in units(run.plan.trials):
+        if unit[0].quad is not None:
+            keys = {trial.cell.arm: trial.cell.key for trial in unit}
+            reference, candidate = keys["reference"], keys["candidate"]
+            pairs[reference, candidate] = (by_key[reference], by_key[candidate])
+    return list(pairs.values())
+
+
+def quads_of(reference: Side, candidate: Side, metric: str) -> list[Quad]:
+    """The metric in each quad of which all four trials are valid and measured it."""
+    places: dict[tuple[str, int | None], dict[int, tuple[str, float]]] = defaultdict(dict)
+    for side in (reference, candidate):
+        for record in side.records:
+            trial = record.trial
+            if metric in record.metrics:
+                value = record.metrics[metric]
+                places[record.run_id, trial.quad][trial.quad_place] = (trial.cell.arm, value)
+    return [
+        Quad(_values(quad, "reference"), _values(quad, "candidate"))
+        for quad in places.values()
+        if len(quad) == _QUAD
+    ]
+
+
+def _values(quad: dict[int, tuple[str, float]], arm: str) -> tuple[float, float]:
+    """The arm's two values in the order of time: each lies beside one of the other arm."""
+    first, second = (quad[place][1] for place in sorted(quad) if quad[place][0] == arm)
+    return first, second
 
 
 def pair_across(

@@ -101,6 +101,7 @@ FIELDS: dict[str, Reader] = {
     "engine version": _records(lambda record: record.engine.get("version")),
     "engine settings": _records(lambda record: _settings(_lasting(record.engine))),
     "options": _cell(lambda cell: _settings(cell.options)),
+    "engine build": _cell(lambda cell: cell.build),
     "delegate": _cell(lambda cell: cell.delegate),
     "threads": _cell(lambda cell: cell.threads),
     "batch": _cell(lambda cell: cell.batch),
@@ -121,8 +122,15 @@ _SCREEN = ("screen", "brightness", "power mode")
 #: What a comparison may be about, and the fields that each factor frees.
 FACTORS: dict[str, tuple[str, ...]] = {
     "run": (),
-    "engine": ("engine", "engine version", "engine settings", "format", "model digest", "inputs"),
-    "engine_version": ("engine version", "engine settings"),
+    "arm": (
+        *("model digest", "inputs", "options", "engine version", "engine settings"),
+        *("engine build", "runner version", "runner build"),
+    ),
+    "engine": (
+        *("engine", "engine version", "engine settings", "engine build", "format"),
+        *("model digest", "inputs"),
+    ),
+    "engine_version": ("engine version", "engine settings", "engine build"),
     "variant": ("variant", "format", "model digest", "inputs"),
     "model": ("model", "model digest", "inputs", "shapes"),
     "digest": ("model digest",),
@@ -151,6 +159,7 @@ CELL_FACTORS = (
     "load",
     "options",
     "shapes",
+    "arm",
 )
 
 

@@ -114,6 +114,7 @@ def cell_keys(cell: Cell) -> dict[str, str]:
         "batch": str(cell.batch),
         "load": _load(cell),
         "purpose": cell.purpose,
+        "arm": cell.arm,
     }
 
 
@@ -128,9 +129,10 @@ def _text(value: OptionValue) -> str:
 
 def describe(cell: Cell) -> str:
     """A cell for people: ``mobilenet_v2/fp32 tflite cpu t1 b1 single_stream on local``."""
+    arm = f", {cell.arm} arm" if cell.arm else ""
     return (
         f"{cell.variant.label} {cell.engine} {cell.delegate} t{cell.threads} b{cell.batch} "
-        f"{_load(cell)} on {cell.device_id}"
+        f"{_load(cell)} on {cell.device_id}{arm}"
     )
 
 
