@@ -67,8 +67,8 @@ class Blocks(Sequence[BlockRecord]):
     def __getitem__(self, index: int | slice) -> BlockRecord | Blocks:
         if isinstance(index, slice):
             return Blocks(*(getattr(self, item.name)[index] for item in fields(self)))
-        facts = [getattr(self, item.name)[index].item() for item in fields(self)[:-1]]
-        return BlockRecord(*facts, tainted=self.tainted[index])
+        facts = {item.name: getattr(self, item.name)[index].item() for item in fields(self)[:-1]}
+        return BlockRecord(count=facts.pop("counts"), **facts, tainted=self.tainted[index])
 
 
 # --- tables in, arrays out ----------------------------------------------------------------------
@@ -104,8 +104,9 @@ def collect_blocks(tables: Iterable[pa.Table]) -> Blocks:
     """Blocks from tables of BLOCK_SCHEMA; where a column is missing, nothing is known of it."""
     empty = pa.Table.from_batches([], BLOCK_SCHEMA)
     table = pa.concat_tables([empty, *tables], promote_options="default")
-    facts = (to_numpy(table[name]) for name in FACTS)
-    return Blocks(*facts, tainted=tuple(table["tainted"].to_pylist()))
+    facts = {name: to_numpy(table[name]) for name in FACTS}
+    tainted = tuple(table["tainted"].to_pylist())
+    return Blocks(counts=facts.pop("count"), **facts, tainted=tainted)
 
 
 def collect_trace(tables: Iterable[pa.Table], channel: str) -> Trace:
