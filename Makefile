@@ -16,7 +16,8 @@ $(STAMP): pyproject.toml
 run: $(STAMP)  ## the main job: measure the built-in model on this machine and report
 	$(BIN)/benchfarm run scenarios/quickstart.yaml
 
-test: $(STAMP) lint  ## lint, types and the whole test suite
+test: $(STAMP) lint  ## lint, types, the Android runner where its tools are, and the whole test suite
+	$(BIN)/python -m android_app.build apk --where-possible
 	$(BIN)/python -m pytest
 
 lint: $(STAMP)
@@ -36,7 +37,7 @@ android-test: $(STAMP)  ## the Android runner's core on this machine's JVM: its 
 schema: $(STAMP)  ## write scenarios/schema.json anew
 	$(BIN)/benchfarm schema > scenarios/schema.json
 
-wheel: $(STAMP)
+wheel: $(STAMP)  ## with the Android runners; BENCHFARM_WHEEL=pure makes one without
 	$(BIN)/python -m build --wheel
 
 clean:

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from android_app.build import apk, artefacts, desktop
-from android_app.build.errors import BuildError
+from android_app.build import artefacts, desktop, runners
+from android_app.build.errors import ArtefactUnavailable, BuildError, ToolMissing, Unpinned
 from android_app.build.layout import ABIS, CHECKOUT, FLAVOURS, OUTPUT
 
 _GOLDEN = CHECKOUT / "tests" / "golden" / "wire"
@@ -23,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     build.add_argument("--flavour", choices=list(FLAVOURS), default="tflite")
     build.add_argument("--abi", choices=ABIS, action="append", help="default: every ABI")
     build.add_argument("--output", type=Path, default=OUTPUT)
+    build.add_argument("--accept-licence", action="store_true", help="of a flavour for oneself")
+    build.add_argument("--where-possible", action="store_true", help="say why not, and go on")
     build.set_defaults(call=_build)
     test = commands.add_parser("test", help="the core's JUnit tests, on this machine's JVM")
     test.set_defaults(call=_test)
@@ -38,12 +40,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    with apk.compiled(FLAVOURS[options.flavour]) as code:
-        paths = [apk.write_apk(code, abi, options.output) for abi in options.abi or ABIS]
-        paths.append(apk.write_jar(code, options.output))
-        _say(f"build {code.build}, application id {apk.application_id(code)}")
+    flavour = FLAVOURS[options.flavour]
+    if flavour.licence and not options.accept_licence:
+        raise BuildError(
+            f"flavour {flavour.name} holds {flavour.licence}: read it, build for yourself only, "
+            f"and say so with --accept-licence"
+        )
+    try:
+        paths = runners.build([flavour], options.abi or (), options.output)
+    except (ToolMissing, ArtefactUnavailable, Unpinned) as error:
+        if not options.where_possible:
+            raise
+        _say(f"no Android runner here: {error}")
+        return 0
+    listing = runners.read_listing(options.output)
     for path in paths:
-        _say(f"{path}  {path.stat().st_size:,} bytes  sha256 {artefacts.sha256(path)}")
+        entry = listing[path.name]
+        _say(f"{path}  {entry['size_bytes']:,} bytes  sha256 {entry['sha256']}")
+        if entry["application_id"]:
+            _say(f"  {entry['application_id']}")
     return 0
 
 

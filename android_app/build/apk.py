@@ -13,8 +13,12 @@ from android_app.build import aar, artefacts, checks, dex, java, signing, source
 from android_app.build.aligned_zip import Entry, write_zip
 from android_app.build.layout import APP, CHECKOUT, PACKAGE, Flavour
 
+#: The jar for ``app_process``.
+JAR = "benchfarm-runner.jar"
 _FRAMEWORK = "android-all"
 _DEXER = "dalvik-dx"
+#: Where NOTICE begins to speak of files that are not in the APK.
+_OTHERS = "Third-party software"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,8 @@ class Compiled:
     build: str
     dex: Path
     libraries: tuple[aar.Library, ...]
+    #: What the libraries' makers say of others' work in them.
+    notices: str
 
 
 @contextmanager
@@ -45,12 +51,12 @@ def compiled(flavour: Flavour) -> Iterator[Compiled]:
         dex_file = work / "classes.dex"
         dex.make_dex(found[_DEXER], [*classes, *jars], dex_file)
         dex.check_dex(dex_file)
-        yield Compiled(flavour, build, dex_file, libraries)
+        yield Compiled(flavour, build, dex_file, libraries, _third_parties(flavour, found))
 
 
 def write_jar(code: Compiled, output: Path) -> Path:
     """``benchfarm-runner.jar``: the dex file alone, for ``app_process``."""
-    path = output / "benchfarm-runner.jar"
+    path = output / JAR
     output.mkdir(parents=True, exist_ok=True)
     write_zip(path, [Entry("classes.dex", code.dex.read_bytes())])
     return path
@@ -59,7 +65,7 @@ def write_jar(code: Compiled, output: Path) -> Path:
 def write_apk(code: Compiled, abi: str, output: Path) -> Path:
     """The signed and checked APK of one ABI."""
     output.mkdir(parents=True, exist_ok=True)
-    path = output / f"benchfarm-runner-{code.flavour.name}-{abi}.apk"
+    path = output / apk_name(code.flavour, abi)
     with tempfile.TemporaryDirectory(prefix="benchfarm-apk-") as name:
         work = Path(name)
         unsigned = work / "unsigned.apk"
@@ -69,6 +75,11 @@ def write_apk(code: Compiled, abi: str, output: Path) -> Path:
         checks.check_apk(signed, code.flavour)
         path.write_bytes(signed.read_bytes())
     return path
+
+
+def apk_name(flavour: Flavour, abi: str) -> str:
+    """What the APK of one ABI is called."""
+    return f"benchfarm-runner-{flavour.name}-{abi}.apk"
 
 
 def application_id(code: Compiled) -> str:
@@ -92,16 +103,24 @@ def _link(code: Compiled, abi: str, work: Path) -> Path:
     """aapt2's archive with the binary manifest and the resource table."""
     linked = work / "linked.apk"
     name = application_id(code)
+    manifest = work / "AndroidManifest.xml"
+    manifest.write_text(_manifest(code.flavour), encoding="utf-8")
     tools.run(
         [
             *("aapt2", "link", "-o", linked, "-I", tools.FRAMEWORK_RESOURCES),
-            *("--manifest", APP / "app" / "AndroidManifest.xml"),
+            *("--manifest", manifest),
             *("--rename-manifest-package", name),
             *("--rename-instrumentation-target-package", name),
             *("--version-name", f"{sources.version()}-{code.build}-{abi}", "--replace-version"),
         ]
     )
     return linked
+
+
+def _manifest(flavour: Flavour) -> str:
+    text = sources.manifest().read_text(encoding="utf-8")
+    mapped = 'android:extractNativeLibs="false"'
+    return text.replace(mapped, mapped.replace("false", "true")) if flavour.unpacked else text
 
 
 def _entries(code: Compiled, abi: str, linked: Path) -> list[Entry]:
@@ -121,6 +140,24 @@ def _entries(code: Compiled, abi: str, linked: Path) -> list[Entry]:
 
 
 def _notices(code: Compiled) -> str:
-    parts = [(CHECKOUT / "NOTICE").read_text(encoding="utf-8")]
+    """Ours, what is known of the engines and of what they hold, then the archives' own licences."""
+    ours = (CHECKOUT / "NOTICE").read_text(encoding="utf-8").split(_OTHERS)[0].strip()
+    parts = [
+        f"{ours}\n",
+        *(path.read_text(encoding="utf-8") for path in _notice_files(code.flavour)),
+    ]
     parts += [f"{each.name}\n\n{each.licence}" for each in code.libraries if each.licence]
+    parts += [code.notices] if code.notices else []
     return f"\n{'=' * 80}\n".join(parts)
+
+
+def _notice_files(flavour: Flavour) -> list[Path]:
+    return [APP / "notices" / f"{engine}.txt" for engine in flavour.sources]
+
+
+def _third_parties(flavour: Flavour, found: dict[str, Path]) -> str:
+    """ONNX Runtime's list of others' work is in its desktop artefact of the same version."""
+    if "onnxruntime" not in flavour.sources:
+        return ""
+    with zipfile.ZipFile(found["onnxruntime"]) as jar:
+        return jar.read("ThirdPartyNotices.txt").decode("utf-8", "replace")

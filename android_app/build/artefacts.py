@@ -7,15 +7,17 @@ import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 from android_app.build import tools
-from android_app.build.errors import ArtefactUnavailable, BuildError, ToolMissing
+from android_app.build.errors import ArtefactUnavailable, BuildError, ToolMissing, Unpinned
 from android_app.build.layout import APP, OUTPUT
 
 _POM = APP / "pom.xml"
 _CHECKSUMS = APP / "checksums.txt"
 #: ``   group:artefact:type:version:scope:/path/to/file``, then perhaps a remark on Java modules.
 _LISTED = re.compile(r"^\s+[^:\s]+:[^:]+:[^:]+:[^:]+:[^:]+:(\S+)", re.MULTILINE)
+_MAVEN = "{http://maven.apache.org/POM/4.0.0}"
 _WHY = re.compile(r"(?:Could not find artifact|Could not transfer artifact|resolve) (.{0,200})")
 
 
@@ -25,7 +27,7 @@ def fetch(profiles: Sequence[str]) -> dict[str, Path]:
     found = {path.name: path for path in _paths(profiles)}
     for name, path in found.items():
         if name not in pinned:
-            raise BuildError(
+            raise Unpinned(
                 f"{name} has no checksum; look at it, then run "
                 f"`python -m android_app.build pin {' '.join(profiles)}` and commit checksums.txt"
             )
@@ -42,6 +44,26 @@ def pin(profiles: Sequence[str]) -> list[str]:
     lines = (f"{digest}  {name}\n" for name, digest in sorted((pinned | fetched).items()))
     _CHECKSUMS.write_text("".join(lines), encoding="ascii")
     return changed
+
+
+def are_pinned(profiles: Sequence[str]) -> bool:
+    """Whether every artefact that pom.xml names in these profiles has its checksum."""
+    pinned = read_checksums()
+    return all(name in pinned for profile in profiles for name in file_names(profile))
+
+
+def file_names(profile: str) -> list[str]:
+    """The files that a profile of pom.xml names."""
+    pom = ET.parse(_POM)  # noqa: S314 - our own file
+    found = pom.findall(f"{_MAVEN}profiles/{_MAVEN}profile[{_MAVEN}id='{profile}']")
+    if not found:
+        raise BuildError(f"pom.xml has no profile '{profile}'")
+    return [_file_name(each) for each in found[0].iter(f"{_MAVEN}dependency")]
+
+
+def _file_name(dependency: ET.Element) -> str:
+    name, version = (dependency.findtext(_MAVEN + tag) for tag in ("artifactId", "version"))
+    return f"{name}-{version}.{dependency.findtext(_MAVEN + 'type') or 'jar'}"
 
 
 def read_checksums() -> dict[str, str]:

@@ -60,12 +60,14 @@ def _check_libraries(path: Path) -> None:
 
 
 def check_library(name: str, content: bytes) -> None:
-    """Refuse a 64-bit library for small pages, unless it is a known one."""
+    """Refuse a 64-bit library for small pages, unless it is a known one or not for the CPU."""
     _, abi, file = name.split("/")
     try:
         alignment = elf.load_alignment(content)
     except elf.NotElf as error:
         raise BuildError(f"{name}: {error}") from None
+    if elf.is_hexagon(content):
+        return
     small = abi in _ABIS_OF_64_BIT and alignment < PAGE_BYTES
     if small and file not in SMALL_PAGES:
         raise BuildError(

@@ -6,6 +6,9 @@ import struct
 
 _PT_LOAD = 1
 _ELF_MAGIC = b"\x7fELF"
+_MACHINE = struct.Struct("<H")
+_MACHINE_AT = 18
+_HEXAGON = 164
 #: For 32 and 64 bit: place of (program header offset), (size, number), and of the alignment.
 _LAYOUTS = {
     1: (struct.Struct("<I"), 28, 42, struct.Struct("<I"), 28),
@@ -15,6 +18,14 @@ _LAYOUTS = {
 
 class NotElf(ValueError):
     """The bytes are no little-endian ELF file."""
+
+
+def is_hexagon(content: bytes) -> bool:
+    """Whether this is code for Qualcomm's signal processor, which the phone's CPU never maps."""
+    if content[:4] != _ELF_MAGIC or len(content) < _MACHINE_AT + _MACHINE.size:
+        return False
+    (machine,) = _MACHINE.unpack_from(content, _MACHINE_AT)
+    return bool(machine == _HEXAGON)
 
 
 def load_alignment(content: bytes) -> int:

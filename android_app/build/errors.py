@@ -13,3 +13,7 @@ class ToolMissing(BuildError):
 
 class ArtefactUnavailable(BuildError):
     """Maven could not fetch a pinned artefact."""
+
+
+class Unpinned(BuildError):
+    """An artefact was fetched that nobody has looked at yet."""

@@ -22,12 +22,17 @@ class Flavour:
 
     ``profiles`` are those of ``pom.xml`` with the engines' artefacts, ``sources`` the folders of
     ``core/src`` that know them. ``budget_bytes`` is the largest an APK of one ABI may become.
+    ``licence`` says why a flavour is built for oneself only, and after having been asked for by
+    more than its name. ``unpacked`` libraries become files when the APK is installed.
     """
 
     name: str
     profiles: tuple[str, ...]
     sources: tuple[str, ...]
     budget_bytes: int
+    abis: tuple[str, ...] = ABIS
+    licence: str = ""
+    unpacked: bool = False
 
 
 _MB = 1_000_000
@@ -38,5 +43,17 @@ FLAVOURS = {
         Flavour("tflite", ("tflite",), ("tflite",), 10 * _MB),
         Flavour("onnxruntime", ("onnxruntime",), ("onnxruntime",), 35 * _MB),
         Flavour("all", ("tflite", "onnxruntime"), ("tflite", "onnxruntime"), 45 * _MB),
+        # Hexagon's loader opens files, not entries of an APK.
+        Flavour(
+            "qnn",
+            ("qnn",),
+            ("onnxruntime",),
+            250 * _MB,
+            abis=("arm64-v8a",),
+            licence="Qualcomm's QNN runtime, whose licence forbids passing it on",
+            unpacked=True,
+        ),
     )
 }
+#: What the wheel carries, each as soon as its artefacts are pinned.
+WHEEL_FLAVOURS = ("tflite", "onnxruntime")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from android_app.build.layout import APP, PACKAGE, Flavour
 
+_COMMON = ("app/src/main", "build", "notices")
 _VERSION_FILE = APP.parent / "harness" / "__init__.py"
 
 
@@ -26,15 +27,21 @@ def app_folder() -> Path:
     return APP / "app" / "src" / "main" / "java"
 
 
+def manifest() -> Path:
+    """The app's manifest as text."""
+    return APP / "app" / "AndroidManifest.xml"
+
+
 def build_id(flavour: Flavour) -> str:
     """Eight hexadecimal digits of everything that goes into the flavour's APK, after a letter.
 
     The letter is there because the id becomes a part of the application id, and these begin with
     one.
     """
-    folders = [*core_folders(flavour.sources), APP / "app", APP / "build"]
+    folders = [*core_folders(flavour.sources), *(APP / each for each in _COMMON)]
     files = {path for folder in folders for path in folder.rglob("*") if _counts(path)}
-    files |= {APP / "pom.xml", APP / "checksums.txt", _VERSION_FILE}
+    files |= {manifest(), APP / "pom.xml", APP / "checksums.txt", _VERSION_FILE}
+    files.add(APP.parent / "NOTICE")
     return "b" + digest(sorted(files), flavour.name)[:8]
 
 

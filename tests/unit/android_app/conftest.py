@@ -60,6 +60,23 @@ def built(android_artefacts, tmp_path_factory):
     return output
 
 
+@pytest.fixture
+def ort_archive(android_artefacts, make_jar, make_elf):
+    """An AAR in ONNX Runtime's shape: the desktop artefact's classes, stand-ins for libraries."""
+    with zipfile.ZipFile(android_artefacts["onnxruntime"]) as given:
+        names = [name for name in given.namelist() if name.endswith(".class")]
+        classes = make_jar("classes.jar", {name: given.read(name) for name in names})
+    entries = {"classes.jar": classes.read_bytes(), "AndroidManifest.xml": b"<manifest/>"}
+    for abi, bits in (("arm64-v8a", 64), ("armeabi-v7a", 32), ("x86", 32), ("x86_64", 64)):
+        for name in ("libonnxruntime.so", "libonnxruntime4j_jni.so"):
+            entries[f"jni/{abi}/{name}"] = make_elf(0x4000, bits=bits)
+
+    def make(file: str, more: dict[str, bytes] | None = None):
+        return make_jar(file, entries | (more or {}))
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def junit():
     """The command that runs the core's JUnit tests with these properties."""

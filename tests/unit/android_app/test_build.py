@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import struct
 import zipfile
@@ -11,7 +12,7 @@ import pytest
 
 from android_app.build import apk, artefacts, dex, tools
 from android_app.build.__main__ import main
-from android_app.build.layout import FLAVOURS
+from android_app.build.layout import FLAVOURS, WHEEL_FLAVOURS
 
 APK = "benchfarm-runner-tflite-arm64-v8a.apk"
 JAR = "benchfarm-runner.jar"
@@ -82,37 +83,89 @@ def _class_count(content: bytes) -> int:
     return int(count)
 
 
-def test_notices_are_inside(built):
-    with zipfile.ZipFile(built / APK) as package:
-        notices = package.read("assets/NOTICES.txt").decode()
-    assert "benchfarm" in notices
-    assert "Apache License" in notices
-
-
-def test_both_engines_fit_one_apk(android_artefacts, monkeypatch, tmp_path, make_elf, make_jar):
-    """ONNX Runtime's Java classes are the desktop artefact's; its native part is a stand-in."""
-    with zipfile.ZipFile(android_artefacts["onnxruntime"]) as given:
-        names = [name for name in given.namelist() if name.endswith(".class")]
-        classes = make_jar("classes.jar", {name: given.read(name) for name in names})
-    native = {"jni/arm64-v8a/libonnxruntime.so": make_elf(0x4000), "LICENSE": b"MIT License"}
-    archive = make_jar("ort.aar", {"classes.jar": classes.read_bytes(), **native})
-    found = {name: path for name, path in android_artefacts.items() if name != "onnxruntime"}
-    monkeypatch.setattr(artefacts, "fetch", lambda _: found | {"onnxruntime-android": archive})
-    with apk.compiled(FLAVOURS["all"]) as code:
-        path = apk.write_apk(code, "arm64-v8a", tmp_path)
-    listing = tools.run(["dexdump", path])
-    for name in ("onnxruntime/OrtEngine", "tflite/TfliteEngine"):
-        assert f"'Lorg/benchfarm/runner/{name};'" in listing
+def notices(path):
     with zipfile.ZipFile(path) as package:
-        assert "lib/arm64-v8a/libonnxruntime.so" in package.namelist()
-        assert "MIT License" in package.read("assets/NOTICES.txt").decode()
+        return package.read("assets/NOTICES.txt").decode()
 
 
-def test_a_flavour_that_cannot_be_fetched_says_why(capsys, monkeypatch):
+def test_notices_are_inside(built):
+    said = notices(built / APK)
+    assert "benchfarm" in said
+    assert "Apache License" in said
+    for held in ("TensorFlow Lite 2.16.1", "XNNPACK", "RE2", "cpuinfo", "FP16", "Takuya OOURA"):
+        assert held in said
+    assert "uPlot" not in said
+    assert "ONNX Runtime" not in said
+
+
+@pytest.mark.parametrize(
+    ("flavour", "engines", "absent"),
+    [("onnxruntime", {"onnxruntime"}, "tflite"), ("all", {"onnxruntime", "tflite"}, "coreml")],
+)
+def test_flavours_with_onnxruntime(
+    android_artefacts, monkeypatch, tmp_path, ort_archive, flavour, engines, absent
+):
+    """Its native part is a stand-in: nothing but its checksum is missing from the build."""
+    archive = ort_archive("ort.aar", {"LICENSE": b"the archive's own words"})
+    tflite = {name: path for name, path in android_artefacts.items() if "tensorflow" in name}
+    found = {k: v for k, v in android_artefacts.items() if k not in tflite or "tflite" in engines}
+    monkeypatch.setattr(artefacts, "fetch", lambda _: found | {"onnxruntime-android": archive})
+    with apk.compiled(FLAVOURS[flavour]) as code:
+        paths = [apk.write_apk(code, abi, tmp_path) for abi in FLAVOURS[flavour].abis]
+    listing = tools.run(["dexdump", paths[0]])
+    for engine in engines:
+        assert f"'Lorg/benchfarm/runner/{engine}/" in listing
+    assert f"runner/{absent}/" not in listing
+    assert "'Lai/onnxruntime/OrtSession;'" in listing
+    for path, abi in zip(paths, FLAVOURS[flavour].abis, strict=True):
+        with zipfile.ZipFile(path) as package:
+            names = {name for name in package.namelist() if name.startswith("lib/")}
+        assert {name.split("/")[1] for name in names} == {abi}
+        assert f"lib/{abi}/libonnxruntime4j_jni.so" in names
+    said = notices(paths[0])
+    for words in ("Copyright (c) Microsoft Corporation", "google/XNNPACK", "archive's own words"):
+        assert words in said
+
+
+HEXAGON = 164
+
+
+def test_the_flavour_for_qualcomm(android_artefacts, monkeypatch, tmp_path, ort_archive, make_elf):
+    """Signal-processor code has pages of its own, and libraries become files on the phone."""
+    skeleton = bytearray(make_elf(0x1000, bits=32))
+    struct.pack_into("<H", skeleton, 18, HEXAGON)
+    native = {"jni/arm64-v8a/libQnnHtp.so": make_elf(0x4000)}
+    native["jni/arm64-v8a/libQnnHtpV75Skel.so"] = bytes(skeleton)
+    found = {k: v for k, v in android_artefacts.items() if "tensorflow" not in k}
+    found["onnxruntime-android-qnn"] = ort_archive("ort.aar", native)
+    monkeypatch.setattr(artefacts, "fetch", lambda _: found)
+    assert main(["apk", "--flavour", "qnn", "--accept-licence", "--output", str(tmp_path)]) == 0
+    path = tmp_path / "benchfarm-runner-qnn-arm64-v8a.apk"
+    with zipfile.ZipFile(path) as package:
+        assert "lib/arm64-v8a/libQnnHtpV75Skel.so" in package.namelist()
+    tree = tools.run(["aapt2", "dump", "xmltree", "--file", "AndroidManifest.xml", path])
+    assert re.search(r"extractNativeLibs\S*=true", tree)
+    assert not (tmp_path / "benchfarm-runner-qnn-x86_64.apk").exists()
+
+
+def test_the_flavour_for_qualcomm_has_to_be_asked_for(capsys, monkeypatch):
+    monkeypatch.setattr(artefacts, "fetch", lambda _: pytest.fail("fetched unasked"))
+    assert main(["apk", "--flavour", "qnn"]) == 1
+    said = capsys.readouterr().err
+    assert "licence forbids passing it on" in said
+    assert said.endswith("--accept-licence\n")
+    assert said.count("\n") == 1
+    assert not any(FLAVOURS[name].licence for name in WHEEL_FLAVOURS)
+
+
+def test_a_flavour_that_cannot_be_fetched_says_why(capsys, monkeypatch, tmp_path):
     def refuse(_):
         raise artefacts.ArtefactUnavailable("Maven: Could not find artifact x")
 
     monkeypatch.setattr(tools, "require", lambda _: None)
     monkeypatch.setattr(artefacts, "fetch", refuse)
-    assert main(["apk", "--flavour", "onnxruntime"]) == 1
+    place = ["--output", str(tmp_path)]
+    assert main(["apk", "--flavour", "onnxruntime", *place]) == 1
     assert capsys.readouterr().err == "Maven: Could not find artifact x\n"
+    assert main(["apk", "--where-possible", *place]) == 0
+    assert capsys.readouterr().out == ("no Android runner here: Maven: Could not find artifact x\n")
