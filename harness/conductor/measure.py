@@ -38,10 +38,12 @@ class Measurement:
         clock: Clock,
         cancel: CancelToken,
         poll_s: float,
+        idle_s: float = 0.0,
     ) -> None:
         self._session, self._telemetry, self._poll_s = session, telemetry, poll_s
         self._attempt, self._log = attempt, log
         self._clock, self._cancel = clock, cancel
+        self._idle_s = idle_s
         self._pinged_at_ns = 0
 
     def run(self, inputs: tuple[str, ...]) -> None:
@@ -49,6 +51,7 @@ class Measurement:
         self._attempt.input_digests = inputs
         program = Program(self._attempt.trial.cell)
         self._ping()
+        self._idle()
         with ExitStack() as phases:
             phases.enter_context(self._log.phase("WARM" if program.warming else "MEASURE"))
             warming = program.warming
@@ -65,6 +68,7 @@ class Measurement:
                 self._ping_if_due()
             self._send(Append((), final=True))
             self._await_done()
+        self._idle()
         self._ping()
 
     def run_cold(self, load: LoadModel, inputs: tuple[str, ...]) -> None:
@@ -80,6 +84,18 @@ class Measurement:
             self._take_block(program)
             self._await_done()
         self._ping()
+
+    def _idle(self) -> None:
+        """Leave the loaded model alone for a while, and read what the device draws meanwhile."""
+        if not self._idle_s:
+            return
+        with self._log.phase("IDLE"):
+            over, began_ns = Deadline(self._clock, self._idle_s), self._clock.monotonic_ns()
+            while not over.expired:
+                self._log.detail("IDLE", f"{over.remaining_s:.0f} s left")
+                self._listen(min(over.remaining_s, self._poll_s))
+                self._ping_if_due()
+            self._attempt.idle_spans.append((began_ns, self._clock.monotonic_ns()))
 
     def _take_block(self, program: Program) -> None:
         block, latency_ns = self._store(self._next_packet())
@@ -117,9 +133,7 @@ class Measurement:
         """The next block or end of the program; telemetry is polled while waiting."""
         silence = Deadline(self._clock, SILENCE_S)
         while True:
-            wait_s = min(silence.remaining_s, self._poll_s)
-            packet = self._session.receive(Deadline(self._clock, wait_s), self._cancel)
-            self._attempt.add_readings(self._telemetry.poll())
+            packet = self._listen(min(silence.remaining_s, self._poll_s))
             if packet is not None and isinstance(packet.message, (BlockDone, Done)):
                 return packet
             if silence.expired:
@@ -127,6 +141,12 @@ class Measurement:
                     self._session.device_id,
                     f"no inference returned within {silence.seconds:.0f} s; the runner was ended",
                 )
+
+    def _listen(self, wait_s: float) -> Packet | None:
+        """What the runner says within ``wait_s``, if anything; telemetry is polled once."""
+        packet = self._session.receive(Deadline(self._clock, wait_s), self._cancel)
+        self._attempt.add_readings(self._telemetry.poll())
+        return packet
 
     def _ping_if_due(self) -> None:
         if self._clock.monotonic_ns() - self._pinged_at_ns >= PING_EVERY_NS:

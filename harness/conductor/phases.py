@@ -29,6 +29,7 @@ PHASES = (
     "PUSH",
     "LAUNCH",
     "LOAD",
+    "IDLE",  # only where energy is measured; again after MEASURE
     "WARM",
     "MEASURE",
     "COLLECT",

@@ -14,6 +14,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.channels import BATTERY_CURRENT, BATTERY_PLUGGED, BATTERY_VOLTAGE
+from harness.clock import ManualClock
+from harness.device import Reading
+from harness.record import ChannelRecord
 from harness.validity.energy.inference import TrialEnergy, gauge_energy
 from harness.validity.energy.refusal import Refusal
 from harness.validity.energy.series import Span, Windows
@@ -168,6 +172,101 @@ def refused_while_charging(runs: int) -> tuple[int, int]:
                 refused += isinstance(measured(trial, reported=reported), Refusal)
                 total += 1
     return refused, total
+
+
+# --- the same phone under the conductor -----------------------------------------------------------
+
+
+class PhoneTelemetry:
+    """The simulated phone's channels, read at about 1 Hz of a manual clock.
+
+    ``busy_ns`` lists when the device worked; it may grow while the phone is read. ``plugged`` is
+    what the system reports of the charger, None where it reports nothing.
+    """
+
+    def __init__(
+        self,
+        phone: Phone,
+        rng: np.random.Generator,
+        clock: ManualClock,
+        busy_ns: list[tuple[int, int]],
+        *,
+        plugged: bool | None = False,
+        every_s: float = 1.0,
+    ) -> None:
+        self._phone, self._rng, self._clock, self._busy_ns = phone, rng, clock, busy_ns
+        self._plugged, self._every_s = plugged, every_s
+        self._began_ns, self._steps, self._next_s = clock.monotonic_ns(), 0, 0.0
+        self._slow = rng.uniform(300, 1200), rng.random()
+        self._awake_until_s = self._held = self._gathered = 0.0
+        self._update_at_s, self._since_s = phone.period_s * rng.random(), 0.0
+        self.true_j = 0.0  #: everything the device took
+        self.busy_j = 0.0  #: while it worked
+        self.net_j = 0.0  #: on top of idle
+
+    def channels(self) -> list[ChannelRecord]:
+        """Current, voltage, and whether something is plugged in."""
+        named = [(BATTERY_CURRENT, "A"), (BATTERY_VOLTAGE, "V")]
+        named += [(BATTERY_PLUGGED, "0 or 1")] if self._plugged is not None else []
+        return [ChannelRecord(name, unit, "host", "simulated") for name, unit in named]
+
+    def attach(self, runner: object) -> None:
+        """Nothing to attach to."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def poll(self, *, final: bool = False) -> list[Reading]:
+        """What the gauge shows now, if a reading is due."""
+        now_ns = self._clock.monotonic_ns()
+        now_s = (now_ns - self._began_ns) / 1e9
+        volts = self._live_until(now_s)
+        if now_s < self._next_s and not final:
+            return []
+        self._next_s = now_s + self._every_s * (1 - self._phone.jitter * self._rng.random())
+        found = [
+            Reading(BATTERY_CURRENT, now_ns, self._phone.sign * self._held / self._phone.unit),
+            Reading(BATTERY_VOLTAGE, now_ns, round(volts, 3) / self._phone.volt_unit),
+        ]
+        if self._plugged is not None:
+            found.append(Reading(BATTERY_PLUGGED, now_ns, float(self._plugged)))
+        return found
+
+    def _live_until(self, now_s: float) -> float:
+        """Take the phone through the time since the last poll; its voltage at the end."""
+        phone, volts = self._phone, 3.9
+        busy_s = [
+            ((start - self._began_ns) / 1e9, (end - self._began_ns) / 1e9)
+            for start, end in self._busy_ns[-40:]
+        ]
+        while (at_s := self._steps * STEP_S) < now_s:
+            self._steps += 1
+            if self._rng.random() < phone.wakeups_per_s * STEP_S:
+                self._awake_until_s = at_s + self._rng.uniform(0.2, 1.0)
+            length_s, phase = self._slow
+            wandering = math.sin(2 * math.pi * (at_s / length_s + phase))
+            idle_w = phone.idle_w * (1 + phone.drift * wandering)
+            idle_w += phone.wakeup_w * (at_s < self._awake_until_s)
+            working = any(start <= at_s < end for start, end in busy_s)
+            load_w = idle_w + phone.net_w * working
+            drawn_w = load_w
+            if phone.charger_w:
+                drawn_w = load_w - phone.charger_w if phone.limited else -phone.charger_w
+            volts = 3.9 - 0.03 * drawn_w
+            self.true_j += load_w * STEP_S
+            self.busy_j += load_w * STEP_S * working
+            self.net_j += phone.net_w * STEP_S * working
+            self._measure(drawn_w / volts, at_s)
+        return volts
+
+    def _measure(self, amperes: float, at_s: float) -> None:
+        """The gauge's register takes over the mean of each period, in whole milliamperes."""
+        self._gathered += amperes * STEP_S
+        if at_s >= self._update_at_s:
+            self._held = round(self._gathered / (at_s + STEP_S - self._since_s) * 1000) / 1000
+            self._gathered, self._since_s = 0.0, at_s + STEP_S
+            jitter = 1 + self._phone.jitter * self._rng.uniform(-1, 1)
+            self._update_at_s += self._phone.period_s * jitter
 
 
 def main() -> None:

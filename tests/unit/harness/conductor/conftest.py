@@ -57,6 +57,8 @@ class Script:
     cancel_at_block: int | None = None
     clock_offset_ns: int = 7_000
     log: str = "the runner's log"
+    telemetry: Callable[[ManualClock, Script], object] | None = None  #: in place of the plain one
+    busy_ns: list[tuple[int, int]] = field(default_factory=list)  #: when blocks ran, host's clock
 
 
 @dataclass
@@ -149,7 +151,9 @@ class ScriptedLink:
         if block.duration_ns:
             count = max(1, min(count, -(-block.duration_ns // script.latency_ns)))
         started = self._clock.monotonic_ns() + script.clock_offset_ns
+        began_ns = self._clock.monotonic_ns()
         self._clock.advance(count * script.latency_ns)
+        script.busy_ns.append((began_ns, self._clock.monotonic_ns()))
         starts = started + np.arange(count, dtype="<i8") * script.latency_ns
         columns = np.zeros((4, count), "<i8")
         columns[0], columns[1:] = starts, [[1000], [script.latency_ns - 2000], [1000]]
@@ -268,7 +272,9 @@ class ScriptedDevice:
         self.calls("launch")
         return ScriptedRunner(self)
 
-    def telemetry(self, rate_hz: float, purpose: str = "timing") -> ScriptedTelemetry:
+    def telemetry(self, rate_hz: float, purpose: str = "timing") -> object:
+        if self.script.telemetry is not None:
+            return self.script.telemetry(self.clock, self.script)
         return ScriptedTelemetry(self.clock)
 
     def close(self) -> None:
