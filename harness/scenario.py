@@ -28,11 +28,13 @@ class FileModel:
     """A user's own file. Each entry of ``shapes`` becomes its own cell; empty means as stored.
 
     ``inputs`` is None (seeded random bytes) or a folder of ``<input name>.npy`` arrays.
+    ``original`` is the float file that it was made from: accuracy is lost against that one.
     """
 
     path: Path
     shapes: tuple[Shapes, ...] = ()
     inputs: Path | None = None
+    original: Path | None = None
 
 
 ModelRef = FamilyModels | FileModel
@@ -374,3 +376,8 @@ class Scenario:
     text: str = ""  #: the resolved document as YAML (extends and --set applied), kept with the run
     catalogue: Path | None = None  #: a catalogue file of the user's own
     seed: int = field(default=0)  #: for the random inputs
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long a timed trial idles before, and again after, its work: for energy alone."""
+        return self.energy.idle_seconds if self.energy is not None else 0.0

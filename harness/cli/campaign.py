@@ -173,7 +173,7 @@ def curfew(
     if scenario.finish_by is None:
         return []
     ends_at = night_end(scenario.finish_by, clock.now().astimezone())
-    seconds = estimate(Plan(plan.trials, ())).cell_seconds
+    seconds = estimate(Plan(plan.trials, (), idle_seconds=scenario.idle_seconds)).cell_seconds
     counts = Counter(trial.id.rpartition("-r")[0] for trial in plan.trials)
     expected_s = {key: seconds[key] / count for key, count in counts.items()}
     return [Curfew(ends_at, trials, plan.ranking, expected_s, clock)]

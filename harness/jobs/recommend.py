@@ -13,6 +13,8 @@ from harness.store.run_reader import RunReader
 from harness.units import NS_PER_MS
 
 LATENCY, SIZE, MEMORY = "latency_p90_ns", "size_bytes", "rss_peak_bytes"
+#: Joules per inference: of these, too, the first that was measured counts.
+ENERGY = ("energy_net_j", "energy_gross_j")
 #: Of these the first that was measured counts.
 ACCURACY = ("accuracy_top1", "accuracy_f1")
 #: Loads whose latency is that of single inferences, in the order of preference.
@@ -26,12 +28,13 @@ class Limits:
     """What an app allows; None is no limit.
 
     ``accuracy_loss`` is a difference of shares, 0.01 for one percentage point. ``latency_ns`` is
-    for the 90th percentile, ``rss_bytes`` for the peak.
+    for the 90th percentile, ``rss_bytes`` for the peak, ``energy_j`` for one inference.
     """
 
     accuracy_loss: float | None = None
     latency_ns: float | None = None
     rss_bytes: float | None = None
+    energy_j: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,11 @@ class Candidate:
     def accuracy(self) -> Estimate | None:
         """The share that counts as accuracy."""
         return next((self.figures[name] for name in ACCURACY if name in self.figures), None)
+
+    @property
+    def energy(self) -> Estimate | None:
+        """Joules per inference: net of idle, or gross where only that is known."""
+        return next((self.figures[name] for name in ENERGY if name in self.figures), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +180,7 @@ def _objections(one: Candidate, limits: Limits) -> str:
     found = [
         _above("p90 latency", one.figures.get(LATENCY), limits.latency_ns, NS_PER_MS, "ms"),
         _above("peak RSS", one.figures.get(MEMORY), limits.rss_bytes, BYTES_PER_MB, "MB"),
+        _above("energy per inference", one.energy, limits.energy_j, 1e-3, "mJ"),
     ]
     if limits.accuracy_loss is not None:
         if one.loss is None:
@@ -246,6 +255,9 @@ def _costs(one: Candidate) -> dict[str, float]:
     """Everything of which less is better."""
     costs = {name: one.figures[name].value for name in (LATENCY, MEMORY) if name in one.figures}
     costs[SIZE] = float(one.cell.variant.size_bytes)
+    known = next((name for name in ENERGY if name in one.figures), None)
+    if known is not None:  # net and gross are not compared with each other
+        costs[known] = one.figures[known].value
     if one.accuracy is not None:
         costs["inaccuracy"] = 1 - one.accuracy.value
     return costs
@@ -262,7 +274,7 @@ def _cells(run: RunReader) -> Iterable[tuple[Cell, list[TrialRecord]]]:
 
 def _figures(records: Sequence[TrialRecord]) -> dict[str, Estimate]:
     found = {}
-    for name in (LATENCY, MEMORY):
+    for name in (LATENCY, MEMORY, *ENERGY):
         values = [record.metrics[name] for record in records if record.metrics.get(name, 0) > 0]
         if values:
             found[name] = geometric_mean_interval(values)

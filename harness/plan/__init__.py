@@ -45,6 +45,7 @@ class Plan:
     skips: tuple[Skip, ...]
     devices: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    idle_seconds: float = 0.0  #: before, and again after the work of a timed trial, for energy
     ranking: tuple[str, ...] = ()  #: cell keys in the order of the scenario, most important first
 
 
@@ -67,6 +68,7 @@ def expand(
         (*chosen.skips, *skips),
         tuple(matrices),
         tuple(sorted(guessed | set(chosen.unknown))),
+        scenario.idle_seconds,
         tuple(cell.key for cell in cells),
     )
 

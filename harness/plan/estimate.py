@@ -62,7 +62,11 @@ def estimate(plan: Plan, history: Mapping[str, float] | None = None) -> PlanEsti
         if key not in trial_seconds:
             latency_s = known.get(latency_key(trial.cell))
             unknown += latency_s is None
-            trial_seconds[key] = TRIAL_OVERHEAD_S + _load_seconds(trial.cell, latency_s or 0.0)
+            trial_seconds[key] = (
+                TRIAL_OVERHEAD_S
+                + _load_seconds(trial.cell, latency_s or 0.0)
+                + _idle_seconds(trial.cell, plan)
+            )
         cell_seconds[key] = cell_seconds.get(key, 0.0) + trial_seconds[key]
         device = trial.cell.device_id
         device_seconds[device] = device_seconds.get(device, 0.0) + trial_seconds[key]
@@ -87,6 +91,11 @@ def _assumptions(unknown: int, cells: int, devices: int) -> tuple[str, ...]:
     if devices > 1:
         made.append("devices work side by side")
     return tuple(made)
+
+
+def _idle_seconds(cell: Cell, plan: Plan) -> float:
+    works = cell.purpose == "timing" and not isinstance(cell.load, Cold)
+    return 2 * plan.idle_seconds if works else 0.0
 
 
 def _load_seconds(cell: Cell, latency_s: float) -> float:

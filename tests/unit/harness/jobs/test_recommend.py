@@ -237,3 +237,32 @@ def test_a_loss_that_is_no_share_is_refused(make_run, store, text: str) -> None:
     done = CliRunner().invoke(recommend_models, call)
     assert done.exit_code == 2
     assert "write points of accuracy, as in 1%" in done.output
+
+
+def with_energy(model: Variant, ms: float, **energy_j: float):
+    cell, metrics, accuracy = timed(model, ms)
+    return cell, {**metrics, **energy_j}, accuracy
+
+
+def test_energy_is_a_cost_and_a_limit(make_run) -> None:
+    quick, frugal = variant("fp32-quick", 100), variant("int8-frugal", 100)
+    run = make_run(
+        with_energy(quick, 5.0, energy_net_j=0.050, energy_gross_j=0.09),
+        with_energy(frugal, 8.0, energy_net_j=0.020, energy_gross_j=0.06),
+    )
+    (free,) = recommend([run], Limits())
+    assert all(item.on_front for item in free.judged)  # one is quicker, the other takes less
+    (answer,) = recommend([run], Limits(energy_j=0.030))
+    assert answer.choice is not None
+    assert answer.choice.candidate.cell.variant == frugal
+    (refused,) = [item for item in answer.judged if not item.fits]
+    assert "energy per inference 50 mJ, at most 30" in refused.why
+
+
+def test_gross_energy_is_not_compared_with_net(make_run) -> None:
+    net, gross = variant("fp32-net", 100), variant("int8-gross", 100)
+    run = make_run(
+        with_energy(net, 5.0, energy_net_j=0.05), with_energy(gross, 5.5, energy_gross_j=0.06)
+    )
+    (answer,) = recommend([run], Limits())
+    assert all(item.on_front for item in answer.judged)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.plan import Plan, estimate, expand, latency_key
@@ -102,3 +104,11 @@ def test_latency_depends_on_everything_but_the_load():
         key(options={"a": 1}),
     ]
     assert len(set(different)) == 5
+
+
+def test_idle_for_energy_is_counted_before_and_after_each_timed_trial() -> None:
+    timed = Cell("local", VARIANT, "tflite", "cpu", 1, 1, Sustained(seconds=100))
+    memory = replace(timed, purpose="memory")
+    trials = tuple(Trial(f"{one.key}-r0", one, 0, 0) for one in (timed, memory))
+    plain, idling = estimate(Plan(trials, ())), estimate(Plan(trials, (), idle_seconds=60.0))
+    assert idling.seconds - plain.seconds == pytest.approx(120.0)
