@@ -12,7 +12,11 @@ from harness.cli.options import results_option
 @click.command(short_help="Render stored runs.")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option(
-    "--format", "formats", default="html", show_default=True, help="html, md, csv, perfetto; with commas."
+    "--format",
+    "formats",
+    default="html",
+    show_default=True,
+    help="html, md, csv, perfetto; several with commas.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; default: the run's own.")
 @results_option

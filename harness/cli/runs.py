@@ -9,11 +9,15 @@ from pathlib import Path
 import click
 
 from harness.cli.options import json_option, results_option
+from harness.cli.runs_export import export_runs
 
 
 @click.group(short_help="List, show, export and delete stored runs.")
 def runs() -> None:
     """The stored runs; RUN is an id, a unique prefix, a label (its newest run) or `latest`."""
+
+
+runs.add_command(export_runs)
 
 
 @runs.command("list")
@@ -62,19 +66,6 @@ def show_run(run: str, results: Path, as_json: bool) -> int:
     else:
         click.echo(f"Run {reader.run_id} in {reader.folder}")
         print_table(terminal_table(build_report([reader])))
-    return 0
-
-
-@runs.command("export")
-@click.argument("run")
-@click.argument("path", type=click.Path(path_type=Path))
-@results_option
-def export_run(run: str, path: Path, results: Path) -> int:
-    """Copy one run into PATH, a .tar.gz archive or a folder."""
-    from harness.store.store import ResultsStore
-
-    ResultsStore(results).export(run, path)
-    click.echo(path)
     return 0
 
 

@@ -6,50 +6,70 @@ import os
 import shutil
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.store.anonymous import Disguise, anonymize
 from harness.store.files import published, translated
 from harness.store.layout import LOCK, TEMPORARY_SUFFIX
 
 _ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
+_REPORT = "report"
 
 
-def export_run(run_folder: Path, target: Path) -> None:
+def export_run(run_folder: Path, target: Path, disguise: Disguise | None = None) -> None:
     """Copy a run into a new folder ``target``, or a new archive if that ends in ``.tar.gz``.
 
     Only regular files inside the run are taken, links never, under names below the run's id: so an
-    archive unpacks into one folder wherever it is unpacked. UserError when ``target`` exists.
+    archive unpacks into one folder wherever it is unpacked. With a ``disguise`` the copy is
+    anonymized, the report folder left out. UserError when ``target`` exists.
+    """
+    with new_folder_or_archive(target, run_folder.name) as folder:
+        copy_run(run_folder, folder, disguise)
+
+
+def copy_run(run_folder: Path, folder: Path, disguise: Disguise | None = None) -> None:
+    """Copy the run's own files into ``folder``, anonymized with a ``disguise``."""
+    with translated(folder):
+        for file in _files(run_folder):
+            place = file.relative_to(run_folder)
+            if disguise is not None and place.parts[0] == _REPORT:
+                continue  # rendered with all the names; whoever gets the copy renders it anew
+            copy = folder / place
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, copy)
+    if disguise is not None:
+        anonymize(folder, disguise)
+
+
+@contextmanager
+def new_folder_or_archive(target: Path, name: str) -> Iterator[Path]:
+    """A folder to fill; it becomes ``target`` or, packed below ``name``, an archive of that name.
+
+    Nothing is left when filling it fails.
     """
     if target.exists() or target.is_symlink():
         raise UserError(f"{target}: exists already; choose another name")
+    unfinished = target.with_name(target.name + ".folder" + TEMPORARY_SUFFIX)
     with translated(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.name.endswith(_ARCHIVE_SUFFIXES):
-            with published(target) as unfinished:
-                _write_archive(run_folder, unfinished)
-        else:
-            _copy(run_folder, target)
+        unfinished.mkdir(parents=True)
+        try:
+            yield unfinished
+            if target.name.endswith(_ARCHIVE_SUFFIXES):
+                with published(target) as archive:
+                    _write_archive(unfinished, archive, name)
+            else:
+                unfinished.rename(target)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _write_archive(run_folder: Path, path: Path) -> None:
+def _write_archive(folder: Path, path: Path, name: str) -> None:
     with tarfile.open(path, "x:gz") as archive:
-        for file in _files(run_folder):
-            name = Path(run_folder.name) / file.relative_to(run_folder)
-            archive.add(file, name.as_posix(), recursive=False, filter=_without_owner)
-
-
-def _copy(run_folder: Path, target: Path) -> None:
-    unfinished = target.with_name(target.name + TEMPORARY_SUFFIX)
-    try:
-        for file in _files(run_folder):
-            copy = unfinished / file.relative_to(run_folder)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, copy)
-        unfinished.rename(target)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+        for file in _files(folder):
+            member = Path(name) / file.relative_to(folder)
+            archive.add(file, member.as_posix(), recursive=False, filter=_without_owner)
 
 
 def _files(run_folder: Path) -> Iterator[Path]:

@@ -11,6 +11,7 @@ from harness.clock import Clock, SystemClock
 from harness.errors import StoreError
 from harness.record import RunPlan
 from harness.store import layout, run_writer
+from harness.store.anonymous import Disguise
 from harness.store.archive import export_run
 from harness.store.files import translated
 from harness.store.index import Entry, Index
@@ -87,9 +88,10 @@ class ResultsStore:
         """
         return RunReader(self._runs / choose(selector, self.runs()).run_id)
 
-    def export(self, selector: str, path: Path) -> None:
+    def export(self, selector: str, path: Path, *, anonymous: bool = False) -> None:
         """Copy a run to ``path``: an archive if that ends in ``.tar.gz``, otherwise a folder."""
-        export_run(self.resolve(selector).folder, path)
+        run = self.resolve(selector)
+        export_run(run.folder, path, Disguise([run.plan]) if anonymous else None)
 
     def reindex(self) -> int:
         """Build the index anew from the files; how many runs there are."""
