@@ -16,6 +16,9 @@ from harness.cli.models_options import calibration_options, catalogue_option, sh
 from harness.cli.models_recommend import recommend_models
 from harness.cli.options import json_option
 
+#: Fewer say little about the range of an activation, more change nothing but the time.
+_GOOD_SAMPLES = (100, 1000)
+
 
 @click.group(short_help="Build, prove, compare and choose model variants.")
 def models() -> None:
@@ -90,14 +93,15 @@ def list_methods() -> int:
     help="For a FILE: a setting of the method, as in -p granularity=tensor.",
 )  # fmt: skip
 @click.option("--policy", type=click.Path(path_type=Path), help="For --method mixed: policy.yaml.")
-@click.option("--as", "name", metavar="NAME", help="For a FILE: what to call the variant.")
+@click.option("--as", "name", metavar="NAME", help="What to call your own variant.")
 @calibration_options
 @shape_option
 @catalogue_option
 def build_models(names: tuple[str, ...], catalogue_file: Path | None, **choices: Any) -> int:
     """Build and prove variants; the catalogue's without its grids when none is named.
 
-    A FILE is a float .onnx or .tflite of your own: give --method too.
+    A FILE is a float .onnx or .tflite of your own: give --method too. With --calibration, a
+    FAMILY/VARIANT is measured on your own data and becomes a variant of its own.
     """
     files = [name for name in names if Path(name).suffix.lower() in (".onnx", ".tflite")]
     families = [name for name in names if name not in files]
@@ -105,9 +109,29 @@ def build_models(names: tuple[str, ...], catalogue_file: Path | None, **choices:
         _build_files(files, **choices)
     elif choices["method"] is not None:
         raise click.UsageError("--method is for a FILE; a family's variants have their method")
-    if families or not files:
+    if families and choices["calibration"] is not None:
+        _recalibrate(families, catalogue_file, **choices)
+    elif families or not files:
         _build_families(tuple(families), catalogue_file)
     return 0
+
+
+def _recalibrate(names: list[str], catalogue_file: Path | None, **choices: Any) -> None:
+    """Variants of families, with their activation ranges measured on the user's data."""
+    from harness.cli.inference import LocalInfer
+    from harness.cli.models_options import recalibration
+    from harness.models.cache import ModelCache
+    from harness.models.catalogue import Catalogue
+    from harness.models.recalibrated import recalibrate
+
+    if choices["name"] is not None and len(names) > 1:
+        raise click.UsageError("--as names one variant; build the others apart")
+    catalogue = Catalogue.load([catalogue_file] if catalogue_file else [])
+    cache = ModelCache(infer=LocalInfer())
+    for name in names:
+        for manifest in recalibrate(cache, catalogue, recalibration(name, **choices), _note):
+            click.echo(f"{_built_line(manifest)}: {cache.path_of(manifest['digest'])}")
+            _tell_samples(manifest)
 
 
 def _build_files(files: list[str], **choices: Any) -> None:
@@ -122,6 +146,7 @@ def _build_files(files: list[str], **choices: Any) -> None:
     for name in files:
         manifest = user.build(file_build(Path(name), **choices), _note)
         click.echo(f"{_built_line(manifest)}: {cache.path_of(manifest['digest'])}")
+        _tell_samples(manifest)
 
 
 def _build_families(names: tuple[str, ...], catalogue_file: Path | None) -> None:
@@ -172,6 +197,14 @@ def _row(variant: Any, *, built: bool) -> dict[str, Any]:
         "digest": variant.digest if built else "",
         "state": "built" if built else "not built",
     }
+
+
+def _tell_samples(manifest: dict[str, Any]) -> None:
+    """Say so where ranges were measured on fewer or more samples than is good."""
+    samples = (manifest.get("calibration") or {}).get("samples")
+    if samples is not None and not _GOOD_SAMPLES[0] <= samples <= _GOOD_SAMPLES[1]:
+        few, many = _GOOD_SAMPLES
+        _note(f"calibrated on {samples} samples; {few} to {many} are advised")
 
 
 def _built_line(manifest: dict[str, Any]) -> str:

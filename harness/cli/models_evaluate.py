@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,10 +15,7 @@ from harness.errors import CatalogueError
 from harness.scenario import ACCURACY_METRICS
 
 if TYPE_CHECKING:
-    from harness.cli.outcome import Amendment
     from harness.models.catalogue import Catalogue
-    from harness.store.run_reader import RunReader
-    from reports.model import CellView, ReportModel
 
 _REFERENCE = "fp32"
 
@@ -68,17 +65,17 @@ def evaluate_models(
     from harness.scenario_file import loads, parse_selector
 
     catalogue = Catalogue.load([catalogue_file] if catalogue_file else [])
-    models = _entries(catalogue, [*names, *([str(against)] if against else [])])
+    asked = _asked(catalogue, names, against)
     chosen = list(engines) or ["tflite", "onnxruntime"]
     document = {
         "schema": 1,
         "name": "evaluate",
-        "models": models,
+        "models": [item.entry for item in asked],
         "blocks": [{"engine": chosen, "delegate": list(delegates), "threads": 1}],
         "loads": [],
         "order": "blocked",  # nothing is timed, and tables keep the order of the catalogue
         "accuracy": {
-            "dataset": _dataset(dataset, catalogue, models),
+            "dataset": _dataset(dataset, catalogue, asked),
             **({"metrics": list(metrics)} if metrics else {}),
         },
         **({"catalogue": str(catalogue_file.absolute())} if catalogue_file else {}),
@@ -88,42 +85,73 @@ def evaluate_models(
     choices = campaign.Choices(
         results=results, selectors=tuple(parse_selector(text) for text in selectors)
     )
-    amend = _comparison(against) if against else None
     ended = campaign.start(scenario, choices)
-    return conclude(results, ended, "json" if as_json else "table", amend)
+    return conclude(results, ended, "json" if as_json else "table")
 
 
-def _entries(catalogue: Catalogue, names: list[str]) -> list[dict[str, object]]:
-    """The scenario's models: families with their fp32 variant in front, and files."""
-    from harness.cli.names import own_variants, split_model_name
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The scenario's entry for some models, and the family whose data they are asked; or None."""
 
-    files: list[dict[str, object]] = []
+    entry: dict[str, object]
+    family: str | None
+
+
+def _asked(catalogue: Catalogue, names: tuple[str, ...], against: Path | None) -> list[_Asked]:
+    """Families with their fp32 variant in front, then files with their original."""
+    from harness.cli.names import own_manifests, split_model_name
+
+    files: list[_Asked] = [] if against is None else [_file(against, None)]
     variants: dict[str, dict[str, None]] = {}
     for name in dict.fromkeys(names):
         if Path(name).suffix.lower() in (".onnx", ".tflite"):
-            if not Path(name).is_file():
-                raise CatalogueError(f"{name}: there is no such file")
-            files.append({"path": str(Path(name).absolute())})
+            if Path(name) != against:
+                files.append(_file(Path(name), against))
             continue
-        own = own_variants(name)
-        if own:
-            files += [{"path": str(path)} for path in own]
-            continue
-        family, variant = split_model_name(name)
-        known = catalogue.variant_names(family)
-        if variant is not None:
-            catalogue.check_variant(family, variant)
-        wanted = variants.setdefault(family, {})
-        if _REFERENCE in known:
-            wanted[_REFERENCE] = None
-        wanted |= dict.fromkeys([variant] if variant else known)
-    families: list[dict[str, object]] = [
-        {"family": name, "variants": list(found)} for name, found in variants.items()
-    ]
-    return [*families, *files]
+        own = own_manifests(name)
+        files += [_own(manifest, against) for manifest in own]
+        families = {item["family"] for item in own if item.get("family") in catalogue.families}
+        for family in families:
+            _with_reference(catalogue, family, variants)
+        if not own:
+            family, variant = split_model_name(name)
+            known = catalogue.variant_names(family)
+            if variant is not None:
+                catalogue.check_variant(family, variant)
+            wanted = _with_reference(catalogue, family, variants)
+            wanted |= dict.fromkeys([variant] if variant else known)
+    asked = [_Asked({"family": n, "variants": list(v)}, n) for n, v in variants.items() if v]
+    return [*asked, *files]
 
 
-def _dataset(given: str | None, catalogue: Catalogue, models: list[dict[str, object]]) -> str:
+def _with_reference(
+    catalogue: Catalogue, family: str, variants: dict[str, dict[str, None]]
+) -> dict[str, None]:
+    """What is asked of a family, its fp32 variant first where it has one."""
+    wanted = variants.setdefault(family, {})
+    if _REFERENCE in catalogue.variant_names(family):
+        wanted[_REFERENCE] = None
+    return wanted
+
+
+def _file(path: Path, against: Path | None) -> _Asked:
+    if not path.is_file():
+        raise CatalogueError(f"{path}: there is no such file")
+    entry: dict[str, object] = {"path": str(path.absolute())}
+    if against is not None and against.absolute() != path.absolute():
+        entry["original"] = str(against.absolute())
+    return _Asked(entry, None)
+
+
+def _own(manifest: dict[str, Any], against: Path | None) -> _Asked:
+    """A variant that the user has built or imported."""
+    from harness.models.cache import ModelCache
+
+    path = ModelCache().path_of(str(manifest["digest"]))
+    return _Asked(_file(path, against).entry, manifest.get("family"))
+
+
+def _dataset(given: str | None, catalogue: Catalogue, asked: list[_Asked]) -> str:
     """The dataset for all of them; a path is made absolute."""
     if given is not None:
         path = Path(given)
@@ -132,36 +160,12 @@ def _dataset(given: str | None, catalogue: Catalogue, models: list[dict[str, obj
         if not path.exists():
             raise CatalogueError(f"{given}: there is no such file")
         return str(path.absolute())
-    own = {
-        catalogue.family(str(model["family"])).dataset if "family" in model else None
-        for model in models
-    }
-    name = own.pop()
-    if own or name is None:
+    families = (catalogue.families.get(item.family or "") for item in asked)
+    own = {family.dataset if family else None for family in families}
+    name = own.pop() if len(own) == 1 else None
+    if name is None:
         raise CatalogueError(
             "these models do not have one dataset of their own; give --dataset data.npz, or "
             "--dataset random to compare them with fp32 only"
         )
     return name
-
-
-def _comparison(against: Path) -> Amendment:
-    """Adds to a report how the user's other files compare with the file ``against``."""
-    from harness.models.files import digest_of
-    from harness.validity.accuracy import loss_against
-
-    digest = digest_of(against)
-
-    def amend(run: RunReader, model: ReportModel) -> ReportModel:
-        asked = [record for record in run.records() if record.accuracy is not None]
-        records = {record.trial.cell.key: record for record in asked}
-        reference = next((r for r in asked if r.trial.cell.variant.digest == digest), None)
-
-        def compared(cell: CellView) -> CellView:
-            if reference is None or cell.key not in records or digest == cell.digest:
-                return cell
-            return replace(cell, loss=cell.loss or loss_against(records[cell.key], reference))
-
-        return replace(model, cells=tuple(compared(cell) for cell in model.cells))
-
-    return amend

@@ -11,6 +11,7 @@ import click
 from harness.errors import CatalogueError
 
 if TYPE_CHECKING:
+    from harness.models.recalibrated import Recalibration
     from harness.models.user_models import FileBuild
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -38,7 +39,8 @@ def calibration_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--calibration", metavar="NPZ|FOLDER|random",
-            help="For a FILE: arrays by input name to measure activation ranges on, or random.",
+            help="What to measure activation ranges on: arrays by input name, a folder of images "
+            "for a FAMILY that preprocesses them, or random.",
         ),
     ):  # fmt: skip
         command = option(command)
@@ -70,6 +72,28 @@ def file_build(path: Path, **choices: Any) -> FileBuild:
         seed=choices["seed"],
         shapes=parse_shapes(choices["shapes"]),
         name=choices["name"],
+    )
+
+
+def recalibration(name: str, **choices: Any) -> Recalibration:
+    """What the options ask for of a family's variant."""
+    from harness.cli.names import split_model_name
+    from harness.models.family import Calibration
+    from harness.models.recalibrated import Recalibration
+
+    family, variant = split_model_name(name)
+    if variant is None:
+        raise CatalogueError(f"--calibration is for one variant, as in {family}/int8-static")
+    own = choices["name"]
+    if own is not None:
+        prefix, _, rest = own.rpartition("/")
+        if prefix not in ("", family):
+            raise CatalogueError(f"--as {own}: it stays a variant of its family: {family}/{rest}")
+        own = rest
+    given = choices["calibration"]
+    data = given if given == RANDOM else Path(given).absolute()
+    return Recalibration(
+        family, variant, Calibration(data, choices["samples"], choices["seed"]), own
     )
 
 

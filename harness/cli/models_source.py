@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from harness.variant import ModelFormat, Variant
 
 if TYPE_CHECKING:
     from harness.models.evaluation import Task, TaskFor
+    from harness.models.family import Family
 
 
 class ModelSource:
@@ -46,20 +48,21 @@ class ModelSource:
         """Why a model cannot be asked for its accuracy on that dataset; None where it can."""
         from harness.models.evaluation import objection
 
-        name = ref.family if isinstance(ref, FamilyModels) else None
-        return objection(self._catalogue.family(name) if name else None, accuracy)
+        if isinstance(ref, FamilyModels):
+            return objection(self._catalogue.family(ref.family), accuracy)
+        return objection(self._family_of(self._file_variant(ref)), accuracy)
 
     def task_of(self, variant: Variant, accuracy: AccuracyPass) -> TaskFor:
         """What a variant is asked in the accuracy pass; made once, when the first trial needs it.
 
-        A user's own file may be called like a family, but its variant has another name.
+        The samples of a family are preprocessed as it says; a user's file takes its tensors.
         """
         from harness.models.evaluation import family_task, file_task
 
-        family = self._catalogue.families.get(variant.model)
-        if family is None or variant.name not in family.variants:
+        family = self._family_of(variant)
+        if family is None:
             return lambda specs: file_task(specs, accuracy)
-        key = (variant.model, variant.format)
+        key = (family.name, variant.format)
 
         def make(_: object) -> Task:
             if self._task is None or self._task[0] != key:
@@ -87,6 +90,12 @@ class ModelSource:
         """The folder of the user's own input arrays for a variant, if one was given."""
         return self._inputs.get(variant.digest)
 
+    def _family_of(self, variant: Variant) -> Family | None:
+        """The family that a variant was built from; None for a user's file, whatever its name."""
+        own = variant.origin.get("family")
+        family = self._catalogue.families.get(str(own or variant.model))
+        return family if own or (family and variant.name in family.variants) else None
+
     def _family_variant(self, family: str, name: str, fmt: ModelFormat) -> Variant:
         if not self._build:
             return self._cache.describe(self._catalogue, family, name, fmt)
@@ -96,8 +105,15 @@ class ModelSource:
 
     def _file_variant(self, ref: FileModel) -> Variant:
         if ref.path not in self._files:
-            self._files[ref.path] = self._cache.import_file(ref.path).variant
+            self._files[ref.path] = self._imported(ref)
         variant = self._files[ref.path]
         if ref.inputs is not None:
             self._inputs[variant.digest] = ref.inputs
         return variant
+
+    def _imported(self, ref: FileModel) -> Variant:
+        variant = self._cache.import_file(ref.path).variant
+        if ref.original is None:
+            return variant
+        digest = self._cache.import_file(ref.original).variant.digest
+        return replace(variant, origin={**variant.origin, "source_digest": digest})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,23 +19,17 @@ from harness.store.store import ResultsStore
 if TYPE_CHECKING:
     from reports.model import ReportModel
 
-    Amendment = Callable[[RunReader, ReportModel], ReportModel]
 
-
-def conclude(
-    results: Path, ended: Ended, output: str = "table", amend: Amendment | None = None
-) -> int:
+def conclude(results: Path, ended: Ended, output: str = "table") -> int:
     """Write the reports of a run beside its data, print it, return the exit code.
 
     ``output`` is ``table``, or ``md``, ``csv``, ``json`` to print the result in that form alone.
-    ``amend`` adds to the report what the command knows beyond the run.
     """
     from reports.render import write_model
     from reports.view import build_report
 
     run = ResultsStore(results).resolve(ended.run_id)
     model = build_report([run])
-    model = amend(run, model) if amend else model
     written = write_model(model, ["html", "md", "csv"], run.folder / "report")
     _print(model, output)
     click.echo(f"Run {run.run_id}", err=output != "table")

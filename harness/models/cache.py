@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,18 +192,21 @@ class ModelCache:
         chosen = None
         if wanted is not None:
             chosen = calibration_for(
-                family, wanted.samples, wanted.seed, random=wanted.data == "random"
+                family, wanted.samples, wanted.seed, wanted.source, random=wanted.data == "random"
             )
         feeds = native(chosen.inputs, fmt) if chosen else None
+        # What the family has no data for is compared on the user's, which are likelier than noise.
+        own = wanted.source if wanted is not None and family.dataset is None else None
         report = make(
             Order(label, files[0], fmt, feeds),
             Wish(made, spec.precision, files[1]),
-            ProofInputs(family.inputs, family.dataset),
+            ProofInputs(family.inputs, family.dataset, own),
             workspace,
             needed(self._infer),
         )
         if wanted is not None and chosen is not None:
-            report["calibration"] = {**asdict(wanted), "digest": chosen.digest}
+            told = {**wanted.to_json(), "samples": len(chosen), "digest": chosen.digest}
+            report["calibration"] = told
         return report
 
 

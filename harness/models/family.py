@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from harness.errors import CatalogueError
 from harness.models.convert import RECIPE_REVISION
 from harness.models.declaration import TensorDeclaration
+from harness.models.files import digest_of_data
 from harness.models.methods import Parameters, check_parameters
 from harness.models.policy import Policy
 from harness.variant import ModelFormat
@@ -18,12 +20,25 @@ from harness.variant import ModelFormat
 class Calibration:
     """What activation ranges are measured on: ``samples`` inputs that ``seed`` chooses.
 
-    ``data`` is ``dataset`` for the training split of the family's dataset, or ``random``.
+    ``data`` is ``dataset`` for the training split of the family's dataset, ``random``, or where the
+    user's own data lie.
     """
 
-    data: str
+    data: str | Path
     samples: int
     seed: int
+
+    @property
+    def source(self) -> Path | None:
+        """The user's own data, None where they are not wanted."""
+        return self.data if isinstance(self.data, Path) else None
+
+    def to_json(self) -> dict[str, object]:
+        """Plain data for a recipe: of a user's own data the contents count, not their place."""
+        plain: dict[str, object] = {"samples": self.samples, "seed": self.seed}
+        if isinstance(self.data, Path):
+            return {"data": self.data.name, **plain, "content": digest_of_data(self.data)}
+        return {"data": self.data, **plain}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +135,7 @@ def recipe(family: Family, variant: str, fmt: ModelFormat) -> dict[str, object]:
         "parameters": spec.parameters,
         "policy": spec.policy.to_json() if spec.policy else None,
         "teacher": spec.teacher,
-        "calibration": asdict(spec.calibration) if spec.calibration else None,
+        "calibration": spec.calibration.to_json() if spec.calibration else None,
         "source": recipe(family, spec.source, fmt) if spec.source else None,
     }
 

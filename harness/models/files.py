@@ -75,7 +75,12 @@ class CacheFiles:
 
     def manifests(self) -> list[dict[str, Any]]:
         """The manifests of all variants that were built or imported here."""
-        return self._manifests("recipes") + self.named_manifests()
+        named = self.named_manifests()
+        known = {(item["model"], item["variant"], item["format"]) for item in named}
+        made = self._manifests("recipes")
+        return [
+            item for item in made if (item["model"], item["variant"], item["format"]) not in known
+        ] + named
 
     def named_manifests(self) -> list[dict[str, Any]]:
         """Those of a user's own variants."""
@@ -138,6 +143,21 @@ def digest_of(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digest_of_data(path: Path) -> str:
+    """SHA-256 of a file, or of all files of a folder with their places in it.
+
+    Raises :class:`CatalogueError` for what cannot be read.
+    """
+    try:
+        if not path.is_dir():
+            return digest_of(path)
+        files = sorted(each for each in path.rglob("*") if each.is_file())
+        lines = [f"{each.relative_to(path).as_posix()} {digest_of(each)}\n" for each in files]
+    except OSError as error:
+        raise CatalogueError(f"{path}: cannot be read ({error.strerror or error})") from None
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 def copy_hashed(source: Path, target: Path) -> str:

@@ -31,6 +31,7 @@ from harness.models.proving import ProofInputs, declarations, needed, prove, run
 from harness.variant import LocalVariant, ModelFormat, Variant
 
 _RANDOM = "RANDOM-CALIBRATION"
+_ORIGIN_KEYS = ("method", "parameters", "source_digest", "family")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,7 @@ def variant_of(manifest: Mapping[str, Any]) -> Variant:
         digest=manifest["digest"],
         size_bytes=manifest["size_bytes"],
         precision=manifest["precision"],
-        origin={key: manifest[key] for key in ("method", "parameters", "source_digest")},
+        origin={key: manifest[key] for key in _ORIGIN_KEYS if key in manifest},
         findings=tuple(manifest["findings"]),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from harness.errors import CatalogueError
@@ -18,6 +19,7 @@ from harness.models.methods import (
     complete,
 )
 from harness.models.policy import PARAMETERS, Policy, read_policy
+from harness.scenario_file.accuracy import DatasetName
 from harness.scenario_file.kinds import Choice, FilePath, Integer, Number, Schema, Text, suggestion
 from harness.scenario_file.nodes import Node
 from harness.scenario_file.structures import Key, Misfit, Record, Table, entries
@@ -51,10 +53,27 @@ def _variant(**values: Any) -> VariantSpec:
     return VariantSpec(**{**values, "parameters": parameters})
 
 
+class _CalibrationData:
+    """``dataset``, ``random``, or a path as datasets have one."""
+
+    _path = DatasetName()
+    _words = ("dataset", "random")
+
+    def read(self, node: Node) -> str | Path:
+        found = self._path.read(node)
+        if isinstance(found, str) and found not in self._words:
+            hint = suggestion(found, self._words)
+            raise node.error(f"{hint} (data of your own are an .npz, or a folder with a slash)")
+        return found
+
+    def schema(self) -> Schema:
+        return self._path.schema()
+
+
 _CALIBRATION = Record(
     Calibration,
     {
-        "data": Key(Choice(("dataset", "random")), "where the inputs come from", required=True),
+        "data": Key(_CalibrationData(), "dataset, random, or your own .npz or folder", True),
         "samples": Key(Integer(1, 10_000), "how many inputs", required=True),
         "seed": Key(SEED, "start of the random numbers", required=True),
     },

@@ -61,8 +61,9 @@ def _file_model(
     path: Path,
     shapes: dict[str, tuple[tuple[int, ...], ...]] | None = None,
     inputs: Path | None = None,
+    original: Path | None = None,
 ) -> FileModel:
-    return FileModel(path, _side_by_side(shapes or {}), inputs)
+    return FileModel(path, _side_by_side(shapes or {}), inputs, original)
 
 
 def _side_by_side(by_input: dict[str, tuple[tuple[int, ...], ...]]) -> tuple[Shapes, ...]:
@@ -80,6 +81,8 @@ def _side_by_side(by_input: dict[str, tuple[tuple[int, ...], ...]]) -> tuple[Sha
     )
 
 
+_MODEL_FILE = FilePath(suffixes=tuple(f".{fmt}" for fmt in ModelFormat))
+
 MODEL: ByKey[ModelRef] = ByKey(
     {
         "family": Record(
@@ -92,15 +95,14 @@ MODEL: ByKey[ModelRef] = ByKey(
         "path": Record(
             _file_model,
             {
-                "path": Key(
-                    FilePath(suffixes=tuple(f".{fmt}" for fmt in ModelFormat)),
-                    "a model file of your own",
-                    required=True,
-                ),
+                "path": Key(_MODEL_FILE, "a model file of your own", required=True),
                 "shapes": Key(
                     Table(_InputShapes()), "shapes of dynamic inputs; each entry is its own cell"
                 ),
                 "inputs": Key(FilePath(folder=True), "a folder of <input name>.npy arrays"),
+                "original": Key(
+                    _MODEL_FILE, "the float file it was made from, which accuracy is lost against"
+                ),
             },
         ),
     }

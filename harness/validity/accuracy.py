@@ -48,8 +48,8 @@ class AccuracyLoss:
 def reference_for(cell: Cell, cells: Iterable[Cell]) -> Cell | None:
     """The float32 cell that ``cell`` is measured against; None where there is none, or it is one.
 
-    It is of the same model, or the file that ``cell``'s was made from; of the same device and
-    engine; of the same delegate where there is such a cell and of the CPU otherwise. A model that
+    It is the file that ``cell``'s was made from, or of the same model and engine; of the same
+    device; of the same delegate where there is such a cell and of the CPU otherwise. A model that
     has several has one that is called ``fp32``.
     """
     source = cell.variant.origin.get("source_digest")
@@ -60,12 +60,13 @@ def reference_for(cell: Cell, cells: Iterable[Cell]) -> Cell | None:
         for other in cells
         if other.purpose == "accuracy"
         and other.variant.digest != cell.variant.digest
-        and (_is_float(other, cell.variant.model) or other.variant.digest == source)
+        and (other.variant.digest == source or _is_float_of(other, cell))
         and other.delegate in (cell.delegate, "cpu")
-        and (other.device_id, other.engine) == (cell.device_id, cell.engine)
+        and other.device_id == cell.device_id
     ]
     same.sort(
         key=lambda other: (
+            other.variant.digest != source,
             other.variant.name != "fp32",
             other.delegate != cell.delegate,
             other.threads != cell.threads,
@@ -74,8 +75,10 @@ def reference_for(cell: Cell, cells: Iterable[Cell]) -> Cell | None:
     return same[0] if same else None
 
 
-def _is_float(cell: Cell, model: str) -> bool:
-    return (cell.variant.precision, cell.variant.model) == ("fp32", model)
+def _is_float_of(other: Cell, cell: Cell) -> bool:
+    """Whether a cell is the float32 one of the same model on the same engine."""
+    same = (other.variant.model, other.engine) == (cell.variant.model, cell.engine)
+    return same and other.variant.precision == "fp32"
 
 
 def loss_against(candidate: TrialRecord, reference: TrialRecord) -> AccuracyLoss | None:
