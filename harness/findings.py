@@ -246,6 +246,18 @@ _KINDS = (
         "Measure both sides in one run with the interleaved order.",
     ),
     FindingKind(
+        "UNIT-UNTRUSTED",
+        Severity.DOUBT,
+        "On this unit, too many comparisons of equal arms were called different.",
+        "Find what disturbs the unit, calibrate it again, or measure more quads a comparison.",
+    ),
+    FindingKind(
+        "CALIBRATION-VOID",
+        Severity.NOTE,
+        "The unit was calibrated on another build of its operating system.",
+        "Run `benchfarm calibrate` again; until then its false-alarm rate is unknown.",
+    ),
+    FindingKind(
         "SINGLE-UNIT",
         Severity.NOTE,
         "One device stands for all of its model; units of one model differ.",
