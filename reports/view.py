@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 
 from harness.findings import Finding
 from harness.record import Cause, Cell, Failure, Outcome, TrialRecord
+from harness.stats.interval import Estimate
 from harness.validity.checks import check_cell
 from reports import labels
 from reports.accuracy import accuracy_estimates, accuracy_loss
+from reports.energy import energy_estimates
 from reports.estimates import estimates
 from reports.marks import merge_findings, seen_findings
 from reports.model import (
@@ -148,7 +150,7 @@ def _cell_view(
         group=(run.run_id, cell.device_id, cell.variant.model, *_same_work(cell)),
         digest=cell.variant.digest,
         counts=_counts(one.records, one.missing),
-        estimates=estimates(_metrics(record) for record in good) | accuracy_estimates(good),
+        estimates=_estimates(good),
         phases=estimates(_phases(record) for record in good),
         findings=findings,
         trials=tuple(_trial_row(record) for record in one.records),
@@ -157,6 +159,16 @@ def _cell_view(
         simulated=_is_simulated(run, one),
         loss=accuracy_loss(cell, [(other.cell, other.records) for other in gathered]),
     )
+
+
+def _estimates(good: Sequence[TrialRecord]) -> dict[str, Estimate]:
+    """Every metric over the good trials; accuracy and energy have intervals of their own kind."""
+    known = {**estimates(_metrics(record) for record in good), **accuracy_estimates(good)}
+    return {
+        metric: value
+        for metric, value in {**known, **energy_estimates(good)}.items()
+        if value is not None
+    }
 
 
 def _on_cell(cell: Cell, good: int) -> tuple[Finding, ...]:

@@ -99,6 +99,30 @@ class TrialEnergy:
     how: str = ""
 
 
+class EnergyFigures(Protocol):
+    """What a cell needs of each of its trials; see :class:`TrialEnergy`."""
+
+    @property
+    def gross_j(self) -> float:
+        """Joules per inference."""
+
+    @property
+    def net_j(self) -> float | None:
+        """The same without idle."""
+
+    @property
+    def idle_error_j(self) -> float:
+        """Standard uncertainty by idle."""
+
+    @property
+    def edge_error_j(self) -> float:
+        """Standard uncertainty by the edges."""
+
+    @property
+    def gain(self) -> float | None:
+        """Of the source, as a fraction."""
+
+
 @dataclass(frozen=True, slots=True)
 class CellEnergy:
     """Means over ``n`` trials in joules per inference; ``*_error_j`` are 95 % half-widths.
@@ -162,7 +186,7 @@ def counter_energy(
         return refused.refusal
 
 
-def cell_energy(trials: Sequence[TrialEnergy]) -> CellEnergy | Refusal:
+def cell_energy(trials: Sequence[EnergyFigures]) -> CellEnergy | Refusal:
     """Several trials of one cell together, by the same source.
 
     Half-widths are sqrt(run^2 + idle^2 + edge^2): the run's t interval, and 1.96 median standard
