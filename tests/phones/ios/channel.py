@@ -10,7 +10,7 @@ import asyncio
 import plistlib
 import ssl
 import struct
-from typing import Any
+from typing import Any, Protocol
 
 _CHUNK = 1 << 18
 #: A frame longer than this is nobody's plist.
@@ -21,10 +21,44 @@ class LinkLost(ConnectionError):
     """The other side hung up, or a fault cut the link."""
 
 
-class Channel:
-    """An ordered stream of bytes with an optional TLS layer and a counter of what came in."""
+class Reader(Protocol):
+    """Where bytes come from."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def read(self, n: int, /) -> bytes:
+        """At most ``n`` bytes, none at the end of the stream."""
+
+
+class Abortable(Protocol):
+    """What can be cut."""
+
+    def abort(self) -> None:
+        """End at once."""
+
+
+class Writer(Protocol):
+    """Where bytes go."""
+
+    @property
+    def transport(self) -> Abortable:
+        """What cuts the stream."""
+
+    def write(self, data: bytes, /) -> None:
+        """Queue bytes."""
+
+    async def drain(self) -> None:
+        """Wait while too many are queued."""
+
+    def is_closing(self) -> bool:
+        """Whether nothing can be written any more."""
+
+    def close(self) -> None:
+        """End after what is queued."""
+
+
+class Channel:
+    """An ordered stream of bytes with an optional TLS layer, which a frozen phone holds back."""
+
+    def __init__(self, reader: Reader, writer: Writer) -> None:
         self._reader, self._writer = reader, writer
         self._buffer = bytearray()
         self._tls: ssl.SSLObject | None = None

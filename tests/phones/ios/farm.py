@@ -10,11 +10,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import plistlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -22,10 +21,12 @@ from typing import TypeVar
 from phones.faults import Fault
 from phones.ios.apps import RUNNER_BUNDLE
 from phones.ios.certificates import make_pair_record
-from phones.ios.lockdownd import Lockdownd
+from phones.ios.lockdownd import TUNNEL_SERVICE, Lockdownd
 from phones.ios.phone import Phone
 from phones.ios.profiles import PROFILES
+from phones.ios.remote_door import RemoteDoor, Tunneld
 from phones.ios.services import lockdown_services
+from phones.ios.tunnel import core_device_proxy
 from phones.ios.usbmuxd import Usbmuxd
 from phones.ios.values import wifi_address
 
@@ -61,10 +62,14 @@ class Farm:
         ]
         over_wifi = [self.phones[number].udid for number in network]
         self.usbmuxd = Usbmuxd(self.phones, _HOST, over_wifi)
+        self.doors: dict[str, RemoteDoor] = {}
         for phone in self.phones:
-            phone.lockdown = Lockdownd(phone, lockdown_services(phone)).serve
+            self._furnish(phone)
             if paired:
                 self._pair(phone)
+        self.tunneld = Tunneld(
+            door for door in self.doors.values() if door.phone.profile.tunnel == "privileged"
+        )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="simulated-iphones", daemon=True)
 
@@ -74,6 +79,7 @@ class Farm:
         home = str(self.folder / "home")
         return {
             "USBMUXD_SOCKET_ADDRESS": f"127.0.0.1:{self.usbmuxd.port}",
+            "BENCHFARM_TUNNELD": f"127.0.0.1:{self.tunneld.port}",
             "HOME": home,
             "XDG_DATA_HOME": f"{home}/.local/share",
             "XDG_CONFIG_HOME": f"{home}/.config",
@@ -86,7 +92,11 @@ class Farm:
         async def wrapped() -> T:
             return act()
 
-        return asyncio.run_coroutine_threadsafe(wrapped(), self._loop).result(_START_S)
+        return self._wait(wrapped())
+
+    def rsd(self, number: int) -> tuple[str, int]:
+        """Where the directory of an iOS 17+ phone listens on this machine, without a tunnel."""
+        return "127.0.0.1", self._wait(self.doors[self.phones[number].udid].listen())
 
     def fault(self, number: int, text: str) -> None:
         """Arm a fault (``phones.faults``) on one phone; what is due begins at once."""
@@ -107,11 +117,11 @@ class Farm:
         """Begin to listen; ``environment`` is complete from here on."""
         (self.folder / "home").mkdir(exist_ok=True)
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self.usbmuxd.start(), self._loop).result(_START_S)
+        self._wait(self._start())
 
     def stop(self) -> None:
         """Switch everything off."""
-        asyncio.run_coroutine_threadsafe(self._shut_down(), self._loop).result(_START_S)
+        self._wait(self._shut_down())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_START_S)
         self._loop.close()
@@ -128,27 +138,36 @@ class Farm:
     ) -> None:
         self.stop()
 
+    def _wait(self, work: Coroutine[object, object, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_START_S)
+
+    async def _start(self) -> None:
+        await self.usbmuxd.start()
+        await self.tunneld.start()
+
     async def _shut_down(self) -> None:
         for phone in self.phones:
             phone.close()
+        for door in self.doors.values():
+            await door.close()
+        await self.tunneld.stop()
         await self.usbmuxd.stop()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
 
+    def _furnish(self, phone: Phone) -> None:
+        services = lockdown_services(phone)
+        lockdown = Lockdownd(phone, services)
+        phone.lockdown = lockdown.serve
+        if phone.profile.tunnel == "lockdown":
+            return
+        door = self.doors[phone.udid] = RemoteDoor(phone, lockdown)
+        if phone.profile.tunnel == "userspace":
+            services[TUNNEL_SERVICE] = core_device_proxy(phone, door.handlers)
+
     def _pair(self, phone: Phone) -> None:
         record = make_pair_record(_HOST, wifi_address(phone.udid))
         phone.hosts[record["HostID"]] = record
         self.usbmuxd.records[phone.udid] = plistlib.dumps(record)
-
-
-def main_environment(farm: Farm) -> str:
-    """Shell lines that let a person use the farm."""
-    keep = {name: value for name, value in farm.environment.items() if name != "HOME"}
-    return "\n".join(f"export {name}={value}" for name, value in keep.items())
-
-
-def running_pid() -> int:
-    """The process that holds the phones."""
-    return os.getpid()

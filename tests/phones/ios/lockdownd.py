@@ -21,10 +21,14 @@ class Refused(Exception):
     """The error string of a reply."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Session:
     session_id: str
     context: ssl.SSLContext
+
+
+#: Stands for the trust that a tunnel brings along.
+_TUNNELLED = _Session("tunnel", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
 
 
 class Lockdownd:
@@ -34,8 +38,14 @@ class Lockdownd:
         self._phone, self._services = phone, services
 
     async def serve(self, channel: Channel) -> None:
-        """Answer one connection until it ends."""
-        session: _Session | None = None
+        """Answer one connection through usbmux until it ends."""
+        await self._converse(channel, None)
+
+    async def serve_remote(self, channel: Channel) -> None:
+        """Answer one connection through a tunnel, which is trusted already."""
+        await self._converse(channel, _TUNNELLED)
+
+    async def _converse(self, channel: Channel, session: _Session | None) -> None:
         while True:
             request = await channel.read_plist()
             name = str(request.get("Request", ""))
@@ -55,7 +65,7 @@ class Lockdownd:
             if started is not None:
                 await channel.start_tls(started.context)
                 session = started
-            elif name == "StopSession" and session is not None:
+            elif name == "StopSession" and session not in {None, _TUNNELLED}:
                 await channel.stop_tls()
                 session = None
 
@@ -132,7 +142,7 @@ class Lockdownd:
         name = str(request.get("Service", ""))
         service = self._services.get(name)
         if service is None:
-            if name not in DEVELOPER_SERVICES:
+            if name not in DEVELOPER_SERVICES | {TUNNEL_SERVICE}:  # asked for to find out
                 self._phone.unexpected.append(f"lockdown StartService {name}")
             raise Refused("InvalidService")
         if reason := closed_because(self._phone, name):
@@ -147,6 +157,7 @@ class Lockdownd:
 
 #: Services of the developer image.
 DEVELOPER_SERVICES = frozenset({"com.apple.instruments.remoteserver.DVTSecureSocketProxy"})
+TUNNEL_SERVICE = "com.apple.internal.devicecompute.CoreDeviceProxy"
 #: Services that a locked phone does not start: they read files the passcode protects.
 PROTECTED_SERVICES = frozenset({"com.apple.afc", "com.apple.mobile.house_arrest"})
 
@@ -158,7 +169,7 @@ def closed_because(phone: Phone, service: str) -> str:
         return "InvalidService"
     if service in PROTECTED_SERVICES and condition.passcode_locked:
         return "PasswordProtected"
-    if service == "com.apple.internal.devicecompute.CoreDeviceProxy" and not condition.tunnel_up:
+    if service == TUNNEL_SERVICE and not condition.tunnel_up:
         return "InvalidService"
     return ""
 
