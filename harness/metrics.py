@@ -17,6 +17,7 @@ class Metric:
 
 _METRICS = (
     Metric("latency_p50_ns", "latency p50", "lower"),
+    Metric("latency_p50_all_ns", "latency p50 with disturbed blocks", "neither"),
     Metric("latency_p90_ns", "latency p90", "lower"),
     Metric("latency_p95_ns", "latency p95", "lower"),
     Metric("latency_p99_ns", "latency p99", "lower"),
@@ -47,6 +48,8 @@ _METRICS = (
     Metric("stability_percent", "worst minute's speed of the best one's", "higher"),
     Metric("throttle_events", "slow stretches", "lower"),
     Metric("throttle_onset_ns", "time to throttle", "higher"),
+    Metric("repeated_blocks", "blocks measured again", "neither"),
+    Metric("repeated_percent", "share of blocks measured again", "neither"),
     Metric("dropped_frames", "dropped frames", "lower"),
     Metric("dropped_percent", "dropped", "lower"),
     Metric("energy_gross_j", "energy per inference, gross", "lower"),

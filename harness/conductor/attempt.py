@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.conductor.metrics import USED_CHANNELS, trial_metrics
+from harness.conductor.metrics import USED_CHANNELS, repeat_metrics, trial_metrics
 from harness.device import Reading, Runner
 from harness.record import (
     BlockRecord,
@@ -26,6 +26,7 @@ from harness.record import (
     TrialRecord,
 )
 from harness.stats.samples import Int64Array
+from harness.stats.summary import undisturbed
 from harness.store.columns import Trace
 from harness.store.trial_writer import TrialWriter
 from harness.validity.checks import TrialEvidence, apply_require, check_trial
@@ -64,6 +65,7 @@ class Attempt:
         self.input_digests: tuple[str, ...] = ()
         self.warmup_capped = False
         self.cooling: Cooling | None = None
+        self.guarded = False  #: whether sensors watched the blocks
         self._missed: list[str] = []  #: start conditions that were not met
         self.unprepared: tuple[str, ...] = ()
         self.idle_spans: list[tuple[int, int]] = []  #: on the host's clock
@@ -88,6 +90,10 @@ class Attempt:
                 ended_ns = int(columns["start_ns"][0]) + service
                 self.process_to_first_ns = ended_ns - process_start_ns
 
+    def taint(self, block: BlockRecord, reason: str) -> None:
+        """Mark a stored block as disturbed."""
+        self._writer.taint(block.seq, reason)
+
     def add_readings(self, readings: Sequence[Reading]) -> None:
         """Store telemetry."""
         if readings:
@@ -107,7 +113,10 @@ class Attempt:
         wanted = power_channels(self.channels) if self.idle_spans else frozenset[str]()
         traces = self._traces_on_runner_clock(USED_CHANNELS | wanted)
         placed = self._placed()
-        metrics = trial_metrics(cell, times, samples, blocks, traces, context.memory)
+        tainted = tuple(block for block in blocks if block.tainted) if self.guarded else ()
+        clean = undisturbed(samples, blocks) if tainted else (samples, blocks)
+        metrics = trial_metrics(cell, times, *clean, traces, context.memory)
+        metrics |= repeat_metrics(samples, blocks) if self.guarded else {}
         metrics |= self.score.metrics if self.score else {}
         energy = self._energy(context, blocks, traces)
         metrics |= energy.metrics if energy else {}
@@ -115,8 +124,9 @@ class Attempt:
             TrialEvidence(
                 cell=cell,
                 metrics=metrics,
-                samples=samples,
-                blocks=blocks,
+                samples=clean[0],
+                blocks=clean[1],
+                tainted=tainted,
                 traces=traces,
                 facts=context.facts,
                 memory=context.memory,

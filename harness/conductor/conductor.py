@@ -178,6 +178,7 @@ class Conductor:
                 self._cancel,
                 poll_s,
                 idle_s=self._context.idle_seconds(cell),
+                foreign_limit_percent=self._context.gates.foreign_cpu_percent,
             )
             if cell.purpose == "accuracy":
                 with log.phase("LOAD"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -11,13 +12,14 @@ from harness.conductor.attempt import Attempt
 from harness.conductor.phases import PhaseLog
 from harness.conductor.program import Program
 from harness.conductor.session import RunnerSession, samples_of
-from harness.device import Telemetry
+from harness.device import Reading, Telemetry
 from harness.errors import DeviceTimeout, WireError
 from harness.record import BlockRecord
 from harness.stats.samples import Int64Array
 from harness.units import NS_PER_S
+from harness.validity.disturbance import Disturbances, is_repeatable
 from harness.wire.codec import Packet
-from harness.wire.messages import Ack, Append, BlockDone, Done, LoadModel, Run
+from harness.wire.messages import Ack, Append, Block, BlockDone, Done, LoadModel, Run
 
 #: No message for so long, beyond what the running block was asked to take: the inference hangs.
 SILENCE_S = 300.0
@@ -39,11 +41,15 @@ class Measurement:
         cancel: CancelToken,
         poll_s: float,
         idle_s: float = 0.0,
+        foreign_limit_percent: float | None = None,
     ) -> None:
         self._session, self._telemetry, self._poll_s = session, telemetry, poll_s
         self._attempt, self._log = attempt, log
         self._clock, self._cancel = clock, cancel
         self._idle_s = idle_s
+        self._disturbances = self._watch(foreign_limit_percent)
+        attempt.guarded = self._disturbances.watching
+        self._clocks = {item.name: item.clock for item in attempt.channels}
         self._pinged_at_ns = 0
 
     def run(self, inputs: tuple[str, ...]) -> None:
@@ -52,11 +58,12 @@ class Measurement:
         program = Program(self._attempt.trial.cell)
         self._ping()
         self._idle()
+        self._take(self._telemetry.poll())  # the start state of what guards the blocks
         with ExitStack() as phases:
             phases.enter_context(self._log.phase("WARM" if program.warming else "MEASURE"))
             warming = program.warming
             self._send(Run(inputs, program.start()))
-            while not program.done:
+            while not self._over(program):
                 self._take_block(program)
                 if warming and not program.warming:
                     warming = False
@@ -99,9 +106,45 @@ class Measurement:
 
     def _take_block(self, program: Program) -> None:
         block, latency_ns = self._store(self._next_packet())
-        more = program.block_done(block, latency_ns)
+        self._disturbances.add(block)
+        more = (*program.block_done(block, latency_ns), *self._repeat_disturbed(program))
         if more:
             self._send(Append(more))
+
+    def _over(self, program: Program) -> bool:
+        """Whether the load is done, nothing disturbed being left to do again."""
+        if not program.done:
+            return False
+        if self._disturbances.watching:
+            self._take(self._telemetry.poll(final=True))
+        again = self._repeat_disturbed(program, final=True)
+        if again:
+            self._send(Append(again))
+        return not again
+
+    def _repeat_disturbed(self, program: Program, *, final: bool = False) -> tuple[Block, ...]:
+        again: list[Block] = []
+        for block, reason in self._disturbances.judged(final=final):
+            self._attempt.taint(block, reason)
+            self._log.detail("MEASURE", f"repeats block {block.seq}: {reason}")
+            again += program.repeat(block)
+        return tuple(again)
+
+    def _watch(self, foreign_limit_percent: float | None) -> Disturbances:
+        readable = [item.name for item in self._attempt.channels if item.unavailable is None]
+        if not is_repeatable(self._attempt.trial.cell):
+            readable = []
+        return Disturbances(readable, foreign_limit_percent)
+
+    def _take(self, readings: Sequence[Reading]) -> None:
+        """Store telemetry, and show it to what guards the blocks, on their clock."""
+        self._attempt.add_readings(readings)
+        offsets = self._attempt.clock_offsets
+        offset_ns = offsets[-1].offset_ns if offsets else 0
+        for item in readings:
+            on_host = self._clocks.get(item.channel) == "host"
+            at_ns = item.at_ns + offset_ns if on_host else item.at_ns
+            self._disturbances.read(item.channel, at_ns, item.value)
 
     def _store(self, packet: Packet) -> tuple[BlockRecord, Int64Array]:
         message = packet.message
@@ -145,7 +188,7 @@ class Measurement:
     def _listen(self, wait_s: float) -> Packet | None:
         """What the runner says within ``wait_s``, if anything; telemetry is polled once."""
         packet = self._session.receive(Deadline(self._clock, wait_s), self._cancel)
-        self._attempt.add_readings(self._telemetry.poll())
+        self._take(self._telemetry.poll())
         return packet
 
     def _ping_if_due(self) -> None:

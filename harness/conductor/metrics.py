@@ -42,6 +42,19 @@ def trial_metrics(
     return metrics | _peak_memory(traces)
 
 
+def repeat_metrics(samples: Samples, blocks: Sequence[BlockRecord]) -> dict[str, float]:
+    """How many timed blocks were done again, and the median with the disturbed ones."""
+    timed = [block for block in blocks if block.timed]
+    bad = sum(block.tainted is not None for block in timed)
+    if not timed:
+        return {}
+    found = {"repeated_blocks": float(bad), "repeated_percent": 100.0 * bad / len(timed)}
+    latency_ns = samples.latency_ns[samples.timed]
+    if bad and len(latency_ns):
+        found["latency_p50_all_ns"] = float(np.median(latency_ns))
+    return found
+
+
 def _load_metrics(cell: Cell, times: LoadTimes) -> dict[str, float]:
     named = {
         "import_ns": times.import_ns,

@@ -87,8 +87,9 @@ class Program:
         self._queue: deque[Block] = deque()
         self._next_block = 1
         self._warming = self._warmup.rule != "none"
-        self._timed_ns = 0
+        self._timed_ns = 0  #: counted towards the goal: not what is done again
         self._timed_frames = 0
+        self._again_ns = 0
         self._latency_ns = 0.0
         self.warmup_capped = False
 
@@ -110,6 +111,19 @@ class Program:
             if self._steady.done:
                 self._warming = False
                 self.warmup_capped = self._steady.capped
+        return self._refill()
+
+    def repeat(self, block: BlockRecord) -> tuple[Block, ...]:
+        """Do a disturbed timed block again: it no longer counts. Blocks to append for it now.
+
+        Until half of the load was done again; from then on disturbed blocks count.
+        """
+        if self._again_ns >= self._expected_load_ns / 2:
+            return ()
+        busy_ns = block.ended_at_ns - block.started_at_ns
+        self._again_ns += busy_ns
+        self._timed_ns -= busy_ns
+        self._timed_frames -= block.count + block.dropped
         return self._refill()
 
     @property
@@ -183,9 +197,14 @@ class Program:
             return block.count
         return min(block.count, round(block.duration_ns / self._latency_ns))
 
+    @property
+    def _expected_load_ns(self) -> float:
+        each_ns = self._goal.interval_ns or self._latency_ns
+        return min(max(self._goal.min_ns, self._goal.min_inferences * each_ns), self._goal.max_ns)
+
     def _reached(self, ahead_ns: int, ahead_frames: int) -> bool:
         elapsed, frames = self._timed_ns + ahead_ns, self._timed_frames + ahead_frames
-        if elapsed >= self._goal.max_ns:
+        if elapsed + self._again_ns >= self._goal.max_ns:
             return True
         return elapsed >= self._goal.min_ns and frames >= self._goal.min_inferences
 

@@ -17,7 +17,7 @@ from harness.jobs.pairing import (
     sides_of,
 )
 from harness.metrics import METRICS
-from harness.record import DeviceFacts
+from harness.record import DeviceFacts, TrialRecord
 from harness.stats.bootstrap import bootstrap_ratio
 from harness.stats.comparison import (
     Better,
@@ -30,7 +30,7 @@ from harness.stats.comparison import (
 )
 from harness.stats.margins import margin_of
 from harness.stats.samples import Int64Array, Samples
-from harness.stats.summary import PERCENTILES
+from harness.stats.summary import PERCENTILES, undisturbed
 from harness.store.run_reader import RunReader
 from harness.validity.comparability import (
     CELL_FACTORS,
@@ -41,6 +41,7 @@ from harness.validity.comparability import (
     separate_sessions,
     single_unit,
 )
+from harness.validity.disturbance import unequal_repeats
 from harness.validity.limits import describe
 
 #: The factor of runs with arms: their trials were measured in quads and are judged within them.
@@ -72,6 +73,14 @@ class CellComparison:
         return len(values_of(self.reference, self.metric)), len(
             values_of(self.candidate, self.metric)
         )
+
+    @property
+    def repeated(self) -> tuple[float, float]:
+        """Blocks that sensors had measured again: reference, candidate."""
+        reference, candidate = (
+            sum(values_of(side, "repeated_blocks")) for side in (self.reference, self.candidate)
+        )
+        return reference, candidate
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -220,8 +229,15 @@ def _comparison(reference: Side, candidate: Side, metric: str, question: Questio
         return Comparison(Verdict.INCONCLUSIVE, margin, reason)
     better: Better = "higher" if METRICS[metric].better == "higher" else "lower"
     if question.factors == BY_ARM:
-        return compare_quads(quads_of(reference, candidate, metric), margin=margin, better=better)
-    return compare(theirs, ours, margin=margin, better=better)
+        quads = quads_of(reference, candidate, metric)
+        found = compare_quads(quads, margin=margin, better=better)
+    else:
+        found = compare(theirs, ours, margin=margin, better=better)
+    shares = (values_of(side, "repeated_percent") for side in (reference, candidate))
+    unequal = unequal_repeats(*shares)
+    if unequal is not None and found.verdict is not Verdict.INCONCLUSIVE:
+        return replace(found, verdict=Verdict.INCONCLUSIVE, reason=unequal)
+    return found
 
 
 def values_of(side: Side, metric: str) -> list[float]:
@@ -245,7 +261,15 @@ class _Latencies:
 
     def __call__(self, side: Side) -> list[Int64Array]:
         run = self._runs[side.run_id]
-        return [_thinned(run.trial(record.trial.id).samples()) for record in side.records]
+        return [_thinned(_counted(run, record)) for record in side.records]
+
+
+def _counted(run: RunReader, record: TrialRecord) -> Samples:
+    """The samples that the numbers of a trial are made of."""
+    trial = run.trial(record.trial.id)
+    if not record.metrics.get("repeated_blocks"):
+        return trial.samples()
+    return undisturbed(trial.samples(), trial.blocks())[0]
 
 
 def _thinned(samples: Samples) -> Int64Array:

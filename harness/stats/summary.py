@@ -6,7 +6,7 @@ enter, except for the two warm-up metrics. An *inference* is one invoke, whateve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -39,6 +39,20 @@ def summarise(
         **timed.drops(periodic=samples.intended_ns is not None),
         **warmup.warmup(),
     }
+
+
+def undisturbed(
+    samples: Samples, blocks: Sequence[BlockRecord]
+) -> tuple[Samples, Sequence[BlockRecord]]:
+    """What the numbers are made of: without the blocks that sensors saw disturbed.
+
+    Everything where no timed block was undisturbed, because then there is nothing else to tell.
+    """
+    bad = [block.seq for block in blocks if block.tainted is not None]
+    clean = [block for block in blocks if block.tainted is None]
+    if not bad or not any(block.timed for block in clean):
+        return samples, blocks
+    return samples.select(~np.isin(samples.block, bad)), clean
 
 
 def percentiles(values: Int64Array, ranks: Iterable[float]) -> list[float]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.findings import Finding, finding
-from harness.record import Cell
+from harness.record import BlockRecord, Cell
 from harness.scenario import Burst, Cold, MemoryPass, Offline, Periodic, SingleStream, Sustained
 from harness.stats.interval import MIN_TRIALS
 from harness.stats.summary import PERCENTILES
-from harness.units import NS_PER_S, format_duration
+from harness.units import NS_PER_S, format_duration, format_ms
 
 #: Samples that must lie beyond a percentile for it to be more than an anecdote. With 10 the number
 #: beyond has a relative standard error of about 1 / sqrt(10), a third.
@@ -43,6 +44,21 @@ def few_samples(cell: Cell, amount: Amount, metrics: Mapping[str, float]) -> Ite
     missing = _missing(cell, amount, metrics)
     if missing:
         yield finding("FEW-SAMPLES", missing)
+
+
+def repeated(
+    tainted: Sequence[BlockRecord], metrics: Mapping[str, float], *, still: bool
+) -> Iterator[Finding]:
+    """BLOCKS-REPEATED, or STILL-DISTURBED where repeating did not help (``still``)."""
+    if not tainted:
+        return
+    counts = Counter(str(block.tainted) for block in tainted)
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in counts.most_common())
+    seen = f"{len(tainted)} block{'s' * (len(tainted) != 1)}: {reasons}"
+    every, clean = metrics.get("latency_p50_all_ns"), metrics.get("latency_p50_ns")
+    if every is not None and clean is not None and every != clean:
+        seen += f"; the median is {format_ms(clean)} ms, over all blocks {format_ms(every)} ms"
+    yield finding("STILL-DISTURBED" if still else "BLOCKS-REPEATED", seen)
 
 
 def short_run(cell: Cell) -> Iterator[Finding]:

@@ -45,6 +45,7 @@ class TrialEvidence:
     facts: DeviceFacts
     traces: Mapping[str, Trace] = field(default_factory=dict)
     warmup_capped: bool = False
+    tainted: Sequence[BlockRecord] = ()  #: disturbed blocks, which ``blocks`` lacks if it can
     gate_timeout: str | None = None
     cooling: Cooling | None = None  #: the thermal gate; None where it was not asked
     unprepared: tuple[str, ...] = ()  #: settings that could not be made, with reasons
@@ -117,8 +118,10 @@ def _on_timing(evidence: TrialEvidence) -> Iterator[Finding]:
     cell, metrics = evidence.cell, evidence.metrics
     timed = evidence.samples.timed_only
     blocks = _TimedBlocks.of(evidence.blocks)
-    amount = adequacy.Amount(len(timed), blocks.end_ns - blocks.begin_ns, blocks.dropped)
+    amount = adequacy.Amount(len(timed), blocks.busy_ns, blocks.dropped)
     yield from adequacy.few_samples(cell, amount, metrics)
+    short = any(True for _ in adequacy.few_samples(cell, amount, metrics))
+    yield from adequacy.repeated(evidence.tainted, metrics, still=short or blocks.tainted)
     yield from adequacy.short_run(cell)
     yield from steadiness.untrusted_clock(timed)
     yield from steadiness.dropped_frames(metrics)
@@ -141,8 +144,10 @@ class _TimedBlocks:
 
     begin_ns: int
     end_ns: int
+    busy_ns: int  #: their own durations together
     cpu_ns: int
     dropped: int
+    tainted: bool
 
     @classmethod
     def of(cls, blocks: Iterable[BlockRecord]) -> _TimedBlocks:
@@ -150,7 +155,9 @@ class _TimedBlocks:
         return cls(
             begin_ns=min((block.started_at_ns for block in timed), default=0),
             end_ns=max((block.ended_at_ns for block in timed), default=0),
+            busy_ns=sum(block.ended_at_ns - block.started_at_ns for block in timed),
             cpu_ns=sum(block.cpu_ns for block in timed),
+            tainted=any(block.tainted is not None for block in timed),
             dropped=sum(block.dropped for block in timed),
         )
 
