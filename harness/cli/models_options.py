@@ -75,13 +75,13 @@ def file_build(path: Path, **choices: Any) -> FileBuild:
     )
 
 
-def recalibration(name: str, **choices: Any) -> Recalibration:
+def recalibration(model: str, **choices: Any) -> Recalibration:
     """What the options ask for of a family's variant."""
     from harness.cli.names import split_model_name
     from harness.models.family import Calibration
     from harness.models.recalibrated import Recalibration
 
-    family, variant = split_model_name(name)
+    family, variant = split_model_name(model)
     if variant is None:
         raise CatalogueError(f"--calibration is for one variant, as in {family}/int8-static")
     own = choices["name"]

@@ -62,3 +62,50 @@ def test_a_scenario_measures_speed_and_accuracy_of_one_file(benchfarm, tmp_path:
     (entry,) = json.loads(deploy.read_text())["device_classes"]
     assert entry["choice"]["model"] == "digits_small"
     assert len(entry["fallbacks"]) == 1
+
+
+def test_a_users_files_are_compared_with_the_one_they_name(benchfarm, tmp_path: Path) -> None:
+    """Also in a later report: the comparison follows from what is stored."""
+    from sklearn.datasets import load_digits
+
+    known = load_digits()
+    images = (known.images[:200, ..., np.newaxis] / 16).astype(np.float32)
+    np.savez(tmp_path / "data.npz", image=images, labels=known.target[:200])
+    for variant in ("fp32", "int8-static"):
+        built = benchfarm("models", "build", f"digits_small/{variant}")
+        path = next(line for line in built.stdout.splitlines() if ".tflite" in line).split()[-1]
+        (tmp_path / f"{variant}.tflite").write_bytes(Path(path).read_bytes())
+    done = benchfarm(
+        "models", "evaluate", "int8-static.tflite", "--against", "fp32.tflite",
+        "--dataset", "data.npz", "-e", "tflite", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    float_row, int8_row = json.loads(done.stdout)
+    assert int8_row["against"]["reference"] == float_row["model"] == "fp32"
+    later = benchfarm("report", "latest", "--format", "md", "--out", tmp_path / "later")
+    assert later.returncode == 0, later.stderr
+    said = (tmp_path / "later" / "report.md").read_text()
+    assert "Retention" in said
+    assert "(p = " in said
+
+
+def test_a_variant_of_ones_own_calibration_is_asked_its_familys_data(
+    benchfarm, tmp_path: Path
+) -> None:
+    from sklearn.datasets import load_digits
+
+    images = load_digits().images[:120, ..., np.newaxis].astype(np.uint8)
+    np.savez(tmp_path / "mine.npz", image=images)
+    built = benchfarm("models", "build", "digits_small/int8-static", "--calibration", "mine.npz")
+    assert built.returncode == 0, built.stderr
+    assert "digits_small/int8-static-mine onnx: " in built.stdout
+    done = benchfarm(
+        "models", "evaluate", "digits_small/int8-static-mine", "-e", "onnxruntime", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    float_row, own_row = json.loads(done.stdout)
+    assert (float_row["model"], own_row["model"]) == (
+        "digits_small/fp32",
+        "digits_small/int8-static-mine",
+    )
+    assert own_row["against"]["reference"] == "digits_small/fp32"
