@@ -11,6 +11,9 @@ from harness.clock import Clock
 from harness.plan.night import units
 from harness.record import Trial, TrialRecord
 
+#: How the reasons of trials begin that were left out for lack of time.
+DROPPED = "dropped to finish by"
+
 
 @dataclass(slots=True)
 class _Unit:
@@ -85,7 +88,7 @@ class Curfew:
             return None
         ends = self._ends_at.strftime("%Y-%m-%d %H:%M")
         return (
-            f"dropped to finish by {ends}: {max(0.0, left_s) / 60:.0f} min were left, and what was "
+            f"{DROPPED} {ends}: {max(0.0, left_s) / 60:.0f} min were left, and what was "
             f"declared before it needs {first / 60:.0f} min"
         )
 

@@ -18,8 +18,8 @@ def trials(cells: Sequence[Cell], order: Order, repeats: Repeats) -> tuple[Trial
     to process and needs one trial.
     """
     keyed = [(cell.key, cell) for cell in cells]
-    of = {"timing": repeats.max, "memory": repeats.min, "accuracy": 1}
-    counts = {key: of[cell.purpose] for key, cell in keyed}
+    of = {"timing": repeats.max, "memory": repeats.min}
+    counts = {key: of.get(cell.purpose, 1) for key, cell in keyed}
     match order.kind:
         case "blocked":
             visits = _blocked(keyed, counts)
@@ -36,6 +36,8 @@ def trials(cells: Sequence[Cell], order: Order, repeats: Repeats) -> tuple[Trial
 _Keyed = tuple[str, Cell]
 _Visit = tuple[str, Cell, int, int | None, int]  #: key, cell, repeat, quad, place in it
 
+#: Purposes that are repeated; of others, one trial tells everything.
+_REPEATED = ("timing", "memory")
 #: Which arm has which place in a quad, by whether the round's number is even or odd.
 _QUAD_ORDERS = ((0, 1, 1, 0), (1, 0, 0, 1))
 
@@ -57,9 +59,9 @@ def _abba(keyed: Sequence[_Keyed], counts: dict[str, int], order: Order) -> Iter
 
     ``keyed`` holds a reference arm and its candidate arm next to each other. A B B A and B A A B
     take turns, so that the first place, which follows a pause, does not belong to one arm.
-    Accuracy is inferred once for each arm, after everything else.
+    Passes of a single trial (accuracy) come after everything else.
     """
-    timed = [one for one in keyed if one[1].purpose != "accuracy"]
+    timed = [one for one in keyed if one[1].purpose in _REPEATED]
     pairs = list(zip(timed[::2], timed[1::2], strict=True))
     quad = 0
     for number in range(max(counts.values(), default=0) // 2):
@@ -70,7 +72,7 @@ def _abba(keyed: Sequence[_Keyed], counts: dict[str, int], order: Order) -> Iter
                 key, cell = pair[side]
                 yield key, cell, 2 * number + place // 2, quad, place
             quad += 1
-    yield from ((key, cell, 0, None, 0) for key, cell in keyed if cell.purpose == "accuracy")
+    yield from ((key, cell, 0, None, 0) for key, cell in keyed if cell.purpose not in _REPEATED)
 
 
 def _shuffled(seed: int, number: int, key: str) -> bytes:
