@@ -1,7 +1,7 @@
 """AFC, the phone's file service, over one folder of this machine.
 
-A packet is a little-endian header of 40 bytes (magic, whole length, length up to the payload, number,
-operation), its arguments, and for writes a payload. The answer carries the request's number.
+A packet is a little-endian header of 40 bytes (magic, whole length, length up to the payload,
+number, operation), its arguments, and for writes a payload. The answer has the request's number.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Afc:
         self._phone, self._root, self._shown = phone, root.resolve(), shown
         self._files: dict[int, BinaryIO] = {}
         self._last_handle = 0
-        self._answers: dict[Op, Callable[[bytes], Answer]] = {
+        self._answers: dict[int, Callable[[bytes], Answer]] = {
             Op.READ_DIR: self._read_dir,
             Op.STAT: self._stat,
             Op.DEVICE_INFO: self._device_info,
@@ -154,7 +154,7 @@ class Afc:
         await channel.write(_HEADER.pack(_MAGIC, size, head, number, kind) + data)
 
     def _carry_out(self, op: int, arguments: bytes) -> Answer:
-        answer = self._answers.get(op)  # type: ignore[call-overload]
+        answer = self._answers.get(op)
         if answer is None:
             self._phone.unexpected.append(f"AFC operation {op:#x}")
             raise AfcError(Code.NOT_SUPPORTED)
@@ -228,14 +228,14 @@ class Afc:
 
     def _read_dir(self, arguments: bytes) -> Answer:
         path = self._path(arguments)
-        names = [".", "..", *sorted(os.listdir(path))]
+        names = [".", "..", *sorted(file.name for file in path.iterdir())]
         return Op.DATA, b"".join(os.fsencode(name) + b"\0" for name in names)
 
     def _stat(self, arguments: bytes) -> Answer:
         path = self._path(arguments)
         about = path.lstat()
         kind = "S_IFDIR" if path.is_dir() else "S_IFREG"
-        fields = {
+        fields: dict[str, object] = {
             "st_size": about.st_size,
             "st_blocks": about.st_blocks,
             "st_nlink": about.st_nlink,
@@ -244,7 +244,7 @@ class Afc:
             "st_birthtime": about.st_ctime_ns,
         }
         if path.is_symlink():
-            fields["LinkTarget"] = os.readlink(path)
+            fields["LinkTarget"] = path.readlink()
         return Op.DATA, _pairs(fields)
 
     def _device_info(self, _: bytes) -> Answer:

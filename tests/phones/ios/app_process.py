@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from phones.ios.apps import App
 
 _PIECE = 1 << 18
-_SUSPENDED_POLL_S = 0.02
 
 
 class Running(Protocol):
@@ -130,8 +129,7 @@ class AppProcess:
     async def _in_foreground(self) -> None:
         phone = self.app.phone
         assert phone is not None
-        while phone.condition.suspended:
-            await asyncio.sleep(_SUSPENDED_POLL_S)
+        await phone.in_foreground.wait()
 
 
 @dataclass

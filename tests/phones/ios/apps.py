@@ -102,7 +102,7 @@ class App:
         process = AppProcess(self, pid, port, arguments, environment)
         await process.start(environment.get("BENCHFARM_TOKEN", ""))
         self.process = process
-        self.phone.condition.suspended = False
+        self.phone.in_foreground.set()
         self.phone.log(f"SpringBoard[{pid}]", f"launched {self.bundle_id}")
         self.phone.phase("launch")
         return pid

@@ -69,7 +69,7 @@ class Channel:
         self.tunnelled = False
 
     async def start_tls(self, context: ssl.SSLContext) -> None:
-        """Take the server's part of a handshake, from bytes that are buffered already or to come."""
+        """Take the server's part of a handshake, beginning with the bytes that are there."""
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._incoming.write(bytes(self._buffer))

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from phones.faults import Fault
 from phones.ios.apps import RUNNER_BUNDLE
@@ -111,7 +111,7 @@ class Farm:
 
     def open_app(self, number: int, bundle_id: str = RUNNER_BUNDLE) -> None:
         """A person opens the app by hand."""
-        self.call(lambda: self.phones[number].apps[bundle_id].open_by_hand())
+        self.call(self.phones[number].apps[bundle_id].open_by_hand)
 
     def start(self) -> None:
         """Begin to listen; ``environment`` is complete from here on."""
@@ -126,7 +126,7 @@ class Farm:
         self._thread.join(_START_S)
         self._loop.close()
 
-    def __enter__(self) -> Farm:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

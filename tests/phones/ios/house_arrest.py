@@ -16,13 +16,15 @@ def house_arrest(phone: Phone) -> Handler:
         await phone.asked(f"house_arrest {command} {bundle_id}")
         app = phone.apps.get(bundle_id)
         if app is None:
-            return await channel.write_plist({"Error": "ApplicationLookupFailed"})
+            await channel.write_plist({"Error": "ApplicationLookupFailed"})
+            return
         if command == "VendDocuments" and app.file_sharing:
             shown = "Documents"
         elif command == "VendContainer" and app.kind == "User":
             shown = ""
         else:
-            return await channel.write_plist({"Error": "InstallationLookupFailed"})
+            await channel.write_plist({"Error": "InstallationLookupFailed"})
+            return
         await channel.write_plist({"Status": "Complete"})
         await Afc(phone, app.container, shown).serve(channel)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
+from collections.abc import Callable
 from typing import Any
 
 from phones.ios.apps import App, LaunchRefused
@@ -49,50 +51,68 @@ async def _count(phone: Phone, selector: str) -> None:
         phone.condition.dvt_calls_left = left - 1
 
 
-class _ProcessControl:
+class Instrument:
+    """One developer service: a table of what it can be asked."""
+
     def __init__(self, phone: Phone) -> None:
         self._phone = phone
+        self._answers = self._table()
 
     async def __call__(self, link: Link, channel: int, call: Message) -> Any:
-        match call.selector, call.arguments:
-            case selector, [_, bundle_id, environment, arguments, options] if selector == _LAUNCH:
-                pid = await self._launch(str(bundle_id), environment, arguments, options)
-                if pid is not None:
-                    await link.dispatch(channel, "outputReceived:fromProcess:atTime:", ["", pid, 0])
-                return pid
-            case "sendSignal:toPid:", [int(number), int(pid)]:
-                return self._signal(number, pid)
-            case "killPid:", [int(pid)]:
-                return self._signal(signal.SIGKILL, pid)
-            case "processIdentifierForBundleIdentifier:", [str(bundle_id)]:
-                app = self._phone.apps.get(bundle_id)
-                return app.process.pid if app is not None and app.process is not None else 0
-            case "suspendPid:", [_]:
-                self._phone.condition.suspended = True
-            case "resumePid:", [_]:
-                self._phone.condition.suspended = False
-            case "requestDisableMemoryLimitsForPid:", [_]:
-                return True
-            case "startObservingPid:" | "stopObservingPid:", [_]:
-                return None
-            case _:
-                raise _unknown(self._phone, call)
-        return None
+        """Carry out one call."""
+        answer = self._answers.get(call.selector)
+        if answer is None:
+            self._phone.unexpected.append(f"dvt {call.selector}")
+            raise CallFailed("DTXMessage", 2, f"unable to invoke {call.selector}")
+        result = answer(link, channel, *call.arguments)
+        return await result if inspect.isawaitable(result) else result
+
+    def _table(self) -> dict[str, Callable[..., Any]]:
+        raise NotImplementedError
+
+
+class _ProcessControl(Instrument):
+    def _table(self) -> dict[str, Callable[..., Any]]:
+        in_foreground = self._phone.in_foreground
+        return {
+            _LAUNCH: self._launch,
+            "sendSignal:toPid:": lambda _link, _channel, number, pid: self._signal(number, pid),
+            "killPid:": lambda _link, _channel, pid: self._signal(signal.SIGKILL, pid),
+            "processIdentifierForBundleIdentifier:": self._pid_of,
+            "suspendPid:": lambda *_: in_foreground.clear(),
+            "resumePid:": lambda *_: in_foreground.set(),
+            "requestDisableMemoryLimitsForPid:": lambda *_: True,
+            "startObservingPid:": lambda *_: None,
+            "stopObservingPid:": lambda *_: None,
+        }
 
     async def _launch(
-        self, bundle_id: str, environment: Any, arguments: Any, options: Any
+        self,
+        link: Link,
+        channel: int,
+        _path: str,
+        bundle_id: str,
+        environment: dict[str, Any],
+        arguments: list[Any],
+        options: dict[str, Any],
     ) -> int | None:
         app = self._phone.apps.get(bundle_id)
         if app is None:
             return None  # clients see no process id, and no reason either
         try:
-            return await app.launch(
+            pid = await app.launch(
                 [str(argument) for argument in arguments],
                 {str(name): str(value) for name, value in environment.items()},
                 kill_existing=bool(options.get("KillExisting", True)),
             )
         except LaunchRefused as refused:
             raise CallFailed("FBSOpenApplicationServiceErrorDomain", 1, str(refused)) from refused
+        await link.dispatch(channel, "outputReceived:fromProcess:atTime:", ["", pid, 0])
+        return pid
+
+    def _pid_of(self, _link: Link, _channel: int, bundle_id: str) -> int:
+        app = self._phone.apps.get(bundle_id)
+        return app.process.pid if app is not None and app.process is not None else 0
 
     def _signal(self, number: int, pid: int) -> None:
         app = running_app(self._phone, pid)
@@ -102,72 +122,54 @@ class _ProcessControl:
             app.kill()
 
 
-class _DeviceInfo:
-    def __init__(self, phone: Phone) -> None:
-        self._phone = phone
+class _DeviceInfo(Instrument):
+    def _table(self) -> dict[str, Callable[..., Any]]:
+        phone = self._phone
+        system = {"_productVersion": phone.profile.ios, "_deviceType": "iPhone"}
+        return {
+            "runningProcesses": lambda *_: process_list(phone),
+            "sysmonProcessAttributes": lambda *_: list(_PROCESS_ATTRIBUTES),
+            "sysmonSystemAttributes": lambda *_: list(_SYSTEM_ATTRIBUTES),
+            "isRunningPid:": lambda _link, _channel, pid: running_app(phone, pid) is not None,
+            "execnameForPid:": self._executable,
+            "machTimeInfo": lambda *_: [int(phone.seconds() * 24_000_000), 125, 3, 0],
+            "systemInformation": lambda *_: system,
+            "hardwareInformation": lambda *_: {"numberOfCpus": 6, "numberOfPhysicalCpus": 6},
+        }
 
-    async def __call__(self, link: Link, channel: int, call: Message) -> Any:
-        match call.selector, call.arguments:
-            case "runningProcesses", _:
-                return process_list(self._phone)
-            case "sysmonProcessAttributes", _:
-                return list(_PROCESS_ATTRIBUTES)
-            case "sysmonSystemAttributes", _:
-                return list(_SYSTEM_ATTRIBUTES)
-            case "isRunningPid:", [int(pid)]:
-                return running_app(self._phone, pid) is not None
-            case "execnameForPid:", [int(pid)]:
-                app = running_app(self._phone, pid)
-                return f"{app.path}/{app.executable}" if app is not None else ""
-            case "machTimeInfo", _:
-                return [int(self._phone.seconds() * 24_000_000), 125, 3, 0]
-            case "systemInformation", _:
-                return {"_productVersion": self._phone.profile.ios, "_deviceType": "iPhone"}
-            case "hardwareInformation", _:
-                return {"numberOfCpus": 6, "numberOfPhysicalCpus": 6}
-        raise _unknown(self._phone, call)
+    def _executable(self, _link: Link, _channel: int, pid: int) -> str:
+        app = running_app(self._phone, pid)
+        return f"{app.path}/{app.executable}" if app is not None else ""
 
 
-class _Sysmontap:
+class _Sysmontap(Instrument):
     """Samples of all processes; a connection has one configuration."""
 
     def __init__(self, phone: Phone) -> None:
-        self._phone = phone
+        super().__init__(phone)
         self._config: dict[str, Any] = {}
 
-    async def __call__(self, link: Link, channel: int, call: Message) -> Any:
-        match call.selector, call.arguments:
-            case "setConfig:", [dict() as config]:
-                self._config = config
-            case "start", _:
-                await link.push(channel, {"k": 0})  # only says that it works
+    def _table(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "setConfig:": self._configure,
+            "start": self._start,
+            "stop": lambda link, channel: link.stop(channel),
+        }
 
-                async def sample() -> None:
-                    await link.push(channel, [self._row()])
+    def _configure(self, _link: Link, _channel: int, config: dict[str, Any]) -> None:
+        self._config = config
 
-                link.repeat(channel, sample, max(1, int(self._config.get("ur", 500))) / 1000)
-            case "stop", _:
-                link.stop(channel)
-            case _:
-                raise _unknown(self._phone, call)
+    async def _start(self, link: Link, channel: int) -> None:
+        await link.push(channel, {"k": 0})  # only says that it works
+        interval_s = max(1, int(self._config.get("ur", 500))) / 1000
+        link.repeat(channel, lambda: link.push(channel, [self._row()]), interval_s)
 
     def _row(self) -> dict[str, Any]:
         wanted = self._config.get("procAttrs", [])
         load = self._phone.physics.reading().load
         found = {}
         for process in process_list(self._phone):
-            app = running_app(self._phone, process["pid"])
-            values = {
-                "pid": process["pid"],
-                "name": process["name"],
-                "cpuUsage": 100.0 * load if app is not None else 0.1,
-                "physFootprint": (120 << 20) if app is not None else (20 << 20),
-                "memResidentSize": (150 << 20) if app is not None else (25 << 20),
-                "memVirtualSize": 400 << 30,
-                "threadCount": 8,
-                "ctxSwitch": 1000,
-                "uid": 501,
-            }
+            values = _sampled(process, load)
             found[process["pid"]] = [values.get(name) for name in wanted]
         pages = self._phone.profile.memory_bytes // _PAGE_BYTES
         system = {
@@ -185,44 +187,49 @@ class _Sysmontap:
         }
 
 
-class _Graphics:
-    def __init__(self, phone: Phone) -> None:
-        self._phone = phone
-
-    async def __call__(self, link: Link, channel: int, call: Message) -> Any:
-        match call.selector, call.arguments:
-            case "startSamplingAtTimeInterval:", [_]:
-
-                async def sample() -> None:
-                    await link.push(
-                        channel,
-                        {
-                            "Device Utilization %": 5,
-                            "Renderer Utilization %": 4,
-                            "Tiler Utilization %": 1,
-                            "CoreAnimationFramesPerSecond": 0,
-                        },
-                    )
-
-                link.repeat(channel, sample, 1.0)
-            case "stopSampling", _:
-                link.stop(channel)
-            case _:
-                raise _unknown(self._phone, call)
+def _sampled(process: dict[str, Any], load: float) -> dict[str, Any]:
+    in_front = bool(process["isApplication"])
+    return {
+        "pid": process["pid"],
+        "name": process["name"],
+        "cpuUsage": 100.0 * load if in_front else 0.1,
+        "physFootprint": (120 << 20) if in_front else (20 << 20),
+        "memResidentSize": (150 << 20) if in_front else (25 << 20),
+        "memVirtualSize": 400 << 30,
+        "threadCount": 8,
+        "ctxSwitch": 1000,
+        "uid": 501,
+    }
 
 
-class _Energy:
-    def __init__(self, phone: Phone) -> None:
-        self._phone = phone
+class _Graphics(Instrument):
+    def _table(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "startSamplingAtTimeInterval:": self._start,
+            "stopSampling": lambda link, channel: link.stop(channel),
+        }
 
-    async def __call__(self, link: Link, channel: int, call: Message) -> Any:
-        match call.selector, call.arguments:
-            case "startSamplingForPIDs:" | "stopSamplingForPIDs:", _:
-                return None
-            case "sampleAttributes:forPIDs:", [_, pids]:
-                cost = 20.0 * self._phone.physics.reading().load
-                return {pid: {"energy.cost": cost, "energy.overhead": 0.0} for pid in pids}
-        raise _unknown(self._phone, call)
+    def _start(self, link: Link, channel: int, _interval: float) -> None:
+        sample = {
+            "Device Utilization %": 5,
+            "Renderer Utilization %": 4,
+            "Tiler Utilization %": 1,
+            "CoreAnimationFramesPerSecond": 0,
+        }
+        link.repeat(channel, lambda: link.push(channel, sample), 1.0)
+
+
+class _Energy(Instrument):
+    def _table(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "startSamplingForPIDs:": lambda *_: None,
+            "stopSamplingForPIDs:": lambda *_: None,
+            "sampleAttributes:forPIDs:": self._sample,
+        }
+
+    def _sample(self, _link: Link, _channel: int, _wanted: Any, pids: list[int]) -> dict[int, Any]:
+        cost = 20.0 * self._phone.physics.reading().load
+        return {pid: {"energy.cost": cost, "energy.overhead": 0.0} for pid in pids}
 
 
 def process_list(phone: Phone) -> list[dict[str, Any]]:
@@ -231,18 +238,18 @@ def process_list(phone: Phone) -> list[dict[str, Any]]:
         {"pid": pid, "name": name, "realAppName": f"/usr/libexec/{name}", "isApplication": False}
         for pid, name in _SYSTEM_PROCESSES
     ]
-    for app in phone.apps.values():
-        if app.process is not None:
-            found.append(
-                {
-                    "pid": app.process.pid,
-                    "name": app.executable,
-                    "realAppName": f"{app.path}/{app.executable}",
-                    "isApplication": True,
-                    "bundleIdentifier": app.bundle_id,
-                }
-            )
-    return found
+    apps = [
+        {
+            "pid": app.process.pid,
+            "name": app.executable,
+            "realAppName": f"{app.path}/{app.executable}",
+            "isApplication": True,
+            "bundleIdentifier": app.bundle_id,
+        }
+        for app in phone.apps.values()
+        if app.process is not None
+    ]
+    return found + apps
 
 
 def running_app(phone: Phone, pid: int) -> App | None:
@@ -251,8 +258,3 @@ def running_app(phone: Phone, pid: int) -> App | None:
         if app.process is not None and app.process.pid == pid:
             return app
     return None
-
-
-def _unknown(phone: Phone, call: Message) -> CallFailed:
-    phone.unexpected.append(f"dvt {call.selector}")
-    return CallFailed("DTXMessage", 2, f"unable to invoke {call.selector}")

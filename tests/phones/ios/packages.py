@@ -1,4 +1,4 @@
-"""Makes ``.ipa`` files for simulated phones: the files that the system looks at, signed by nobody."""
+"""Makes ``.ipa`` files for simulated phones: only the files that the system looks at."""
 
 from __future__ import annotations
 

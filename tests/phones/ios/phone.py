@@ -51,7 +51,6 @@ class Condition:
     low_power_mode: bool = False
     storage_full: bool = False
     tunnel_up: bool = True
-    suspended: bool = False
     refused_ports: set[int] = field(default_factory=set)
     #: The next so many DVT calls work; None without a limit.
     dvt_calls_left: int | None = None
@@ -89,6 +88,9 @@ class Phone:
         self.attached = True
         self.moving = asyncio.Event()
         self.moving.set()
+        #: Cleared while the app is in the background and gets no processor.
+        self.in_foreground = asyncio.Event()
+        self.in_foreground.set()
         self.lockdown: Handler | None = None
         self.links: set[Channel] = set()
         self.pushed_bytes = 0
@@ -277,7 +279,10 @@ _EFFECTS: dict[What, tuple[Effect, Effect | None]] = {
         lambda phone: phone.condition.refused_ports.clear(),
     ),
     What.TUNNEL_DROP: (_drop_tunnel, _set("tunnel_up", True)),
-    What.SUSPEND: (_set("suspended", True), _set("suspended", False)),
+    What.SUSPEND: (
+        lambda phone: phone.in_foreground.clear(),
+        lambda phone: phone.in_foreground.set(),
+    ),
     What.OUT_OF_MEMORY: (_kill_apps("jetsam"), None),
     What.CRASH: (_kill_apps("crash"), None),
     What.STORAGE_FULL: (_set("storage_full", True), _set("storage_full", False)),

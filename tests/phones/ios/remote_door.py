@@ -1,6 +1,6 @@
 """Where the services of an iOS 17+ phone are reached: inside its tunnel, or on this machine.
 
-The tunnel of 17.4 and later is the phone's own (``phones.ios.tunnel``). For the privileged tunnel of
+The tunnel of 17.4 and later is the phone's own (``phones.ios.tunnel``). For the privileged one of
 17.0 to 17.3 there is only the far end: the directory and its services listen on loopback, and a
 small tunneld tells where, as the real one does behind its USB network interface.
 """

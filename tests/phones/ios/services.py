@@ -6,8 +6,8 @@ from phones.ios.afc import Afc
 from phones.ios.channel import Channel
 from phones.ios.diagnostics import diagnostics_relay
 from phones.ios.house_arrest import house_arrest
-from phones.ios.instruments import instruments
 from phones.ios.installation import installation_proxy
+from phones.ios.instruments import instruments
 from phones.ios.phone import Handler, Phone
 from phones.ios.small_services import (
     amfi,

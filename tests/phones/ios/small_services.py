@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -79,14 +80,15 @@ def heartbeat(phone: Phone) -> Handler:
 
 
 def amfi(phone: Phone) -> Handler:
-    """Developer Mode: 0 shows the switch, 1 turns it on (not with a passcode), 2 after a restart."""
+    """Developer Mode: 0 shows the switch, 1 turns it on (not with a passcode), 2 confirms."""
 
     async def serve(channel: Channel) -> None:
         request = await channel.read_plist()
         action = request.get("action")
         await phone.asked(f"amfi {action}")
         if action == 1 and phone.condition.passcode_locked:
-            return await channel.write_plist({"Error": "Device has a passcode set"})
+            await channel.write_plist({"Error": "Device has a passcode set"})
+            return
         if action == 1:
             phone.condition.developer_mode = True
         await channel.write_plist({"success": True})
@@ -115,39 +117,57 @@ def image_mounter(phone: Phone) -> Handler:
 
 
 def _image_answer(phone: Phone, command: str) -> dict[str, Any]:
+    answer = _IMAGE_ANSWERS.get(command)
+    if answer is None:
+        phone.unexpected.append(f"image_mounter {command}")
+        return {"Error": "UnknownCommand"}
+    found = answer(phone)
+    return found if "Error" in found else {"Status": "Complete"} | found
+
+
+def _images(phone: Phone) -> list[dict[str, Any]]:
+    return phone.images if phone.condition.image_mounted else []
+
+
+def _look_up_image(phone: Phone) -> dict[str, Any]:
+    signatures = [image["ImageSignature"] for image in _images(phone)]
+    found: dict[str, Any] = {"ImageSignature": signatures} if signatures else {}
+    return found | {"ImagePresent": bool(signatures)}
+
+
+def _identifiers(phone: Phone) -> dict[str, Any]:
+    identifiers = {"BoardId": 12, "ChipID": phone.profile.chip_id, "SecurityDomain": 1}
+    return {"PersonalizationIdentifiers": identifiers}
+
+
+def _mount_image(phone: Phone) -> dict[str, Any]:
     condition = phone.condition
-    images = phone.images if condition.image_mounted else []
-    match command:
-        case "CopyDevices":
-            return {"Status": "Complete", "EntryList": images}
-        case "LookupImage":
-            signatures = [image["ImageSignature"] for image in images]
-            found: dict[str, Any] = {"ImageSignature": signatures} if signatures else {}
-            return found | {"Status": "Complete", "ImagePresent": bool(images)}
-        case "QueryDeveloperModeStatus":
-            return {"Status": "Complete", "DeveloperModeStatus": condition.developer_mode}
-        case "QueryNonce":
-            return {"Status": "Complete", "PersonalizationNonce": bytes(32)}
-        case "QueryPersonalizationIdentifiers":
-            identifiers = {"BoardId": 12, "ChipID": phone.profile.chip_id, "SecurityDomain": 1}
-            return {"Status": "Complete", "PersonalizationIdentifiers": identifiers}
-        case "QueryPersonalizationManifest":
-            return {"Status": "Complete", "ImageSignature": bytes(64)}
-        case "MountImage" if condition.passcode_locked:
-            return {"Error": "DeviceLocked", "DetailedError": "The device is locked."}
-        case "MountImage" if not condition.developer_mode and phone.profile.version >= (16,):
-            return {"Error": "InternalError", "DetailedError": "Developer mode is not enabled"}
-        case "MountImage":
-            condition.image_mounted = True
-            return {"Status": "Complete"}
-        case "UnmountImage":
-            condition.image_mounted = False
-            return {"Status": "Complete"}
-        case "Hangup":
-            return {"Goodbye": True}
-        case _:
-            phone.unexpected.append(f"image_mounter {command}")
-            return {"Error": "UnknownCommand"}
+    if condition.passcode_locked:
+        return {"Error": "DeviceLocked", "DetailedError": "The device is locked."}
+    if not condition.developer_mode:
+        return {"Error": "InternalError", "DetailedError": "Developer mode is not enabled"}
+    condition.image_mounted = True
+    return {}
+
+
+def _unmount_image(phone: Phone) -> dict[str, Any]:
+    phone.condition.image_mounted = False
+    return {}
+
+
+_IMAGE_ANSWERS: dict[str, Callable[[Phone], dict[str, Any]]] = {
+    "CopyDevices": lambda phone: {"EntryList": _images(phone)},
+    "LookupImage": _look_up_image,
+    "QueryDeveloperModeStatus": lambda phone: {
+        "DeveloperModeStatus": phone.condition.developer_mode
+    },
+    "QueryNonce": lambda _: {"PersonalizationNonce": bytes(32)},
+    "QueryPersonalizationIdentifiers": _identifiers,
+    "QueryPersonalizationManifest": lambda _: {"ImageSignature": bytes(64)},
+    "MountImage": _mount_image,
+    "UnmountImage": _unmount_image,
+    "Hangup": lambda _: {"Goodbye": True},
+}
 
 
 async def _end_of(channel: Channel) -> None:

@@ -27,7 +27,8 @@ _SEND_BUFFER = 1 << 20
 _RESEND_S = 0.2
 _DEFAULT_MSS = 1220
 
-Address = Callable[[int], Handler | None]
+#: Who answers at a port.
+Accept = Callable[[int], Handler | None]
 Send = Callable[[bytes], Awaitable[None]]
 
 
@@ -64,7 +65,7 @@ class Segment:
 class Stack:
     """The phone's end of a tunnel: all its connections."""
 
-    def __init__(self, address: bytes, mtu: int, send: Send, accept: Address) -> None:
+    def __init__(self, address: bytes, mtu: int, send: Send, accept: Accept) -> None:
         self._address, self._mtu, self._send, self._accept = address, mtu, send, accept
         self._connections: dict[tuple[bytes, int, int], Connection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -219,9 +220,11 @@ class Connection:
     async def take(self, segment: Segment) -> None:
         """What the peer sent."""
         if segment.flags & _RST:
-            return self.abort()
+            self.abort()
+            return
         if segment.flags & _SYN:
-            return await self._reply(_SYN | _ACK, seq=self._first_sent)
+            await self._reply(_SYN | _ACK, seq=self._first_sent)
+            return
         self._take_ack(segment)
         skip = (self._received - segment.seq) % _MODULUS
         fin = bool(segment.flags & _FIN)

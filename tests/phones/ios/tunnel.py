@@ -11,10 +11,11 @@ import json
 import struct
 from contextlib import suppress
 from ipaddress import IPv6Address
+from typing import Any
 
 from phones.ios.channel import Channel, LinkLost
 from phones.ios.phone import Handler, Phone
-from phones.ios.tcp import Address, Stack
+from phones.ios.tcp import Accept, Stack
 
 _MAGIC = b"CDTunnel"
 _IPV6_HEADER = 40
@@ -53,7 +54,7 @@ def core_device_proxy(phone: Phone, handlers: dict[int, Handler]) -> Handler:
     return serve
 
 
-def _acceptor(phone: Phone, handlers: dict[int, Handler]) -> Address:
+def _acceptor(phone: Phone, handlers: dict[int, Handler]) -> Accept:
     """Who answers at a port of the tunnel."""
 
     def accept(port: int) -> Handler | None:
@@ -80,7 +81,7 @@ def _addresses(phone: Phone) -> tuple[IPv6Address, IPv6Address]:
     return IPv6Address(network | 2), IPv6Address(network | 1)
 
 
-async def _read_handshake(channel: Channel) -> dict[str, object]:
+async def _read_handshake(channel: Channel) -> dict[str, Any]:
     magic, length = struct.unpack(">8sH", await channel.read_exactly(10))
     if magic != _MAGIC:
         raise LinkLost("no tunnel handshake")

@@ -99,13 +99,14 @@ class Usbmuxd:
                 return {"PairRecordData": self.records[record_id]}
             case "SavePairRecord":
                 self.records[record_id] = message["PairRecordData"]
-                return _result(OK)
-            case "DeletePairRecord" if self.records.pop(record_id, None) is not None:
-                return _result(OK)
-            case "ReadPairRecord" | "DeletePairRecord":
-                return _result(BAD_DEVICE)
+                number = OK
+            case "ReadPairRecord":
+                number = BAD_DEVICE
+            case "DeletePairRecord":
+                number = OK if self.records.pop(record_id, None) else BAD_DEVICE
             case _:
-                return _result(BAD_COMMAND)
+                number = BAD_COMMAND
+        return _result(number)
 
     async def _listen(self, channel: Channel, tag: int) -> None:
         await _send(channel, _result(OK), tag)

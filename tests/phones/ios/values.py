@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import zlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from phones.ios.certificates import device_public_key
@@ -25,23 +26,8 @@ PUBLIC_KEYS = frozenset(
 
 def values(phone: Phone, domain: str) -> dict[str, Any]:
     """All values of a domain; empty for one the phone does not have."""
-    match domain:
-        case "":
-            return _root(phone)
-        case "com.apple.mobile.battery":
-            return _battery(phone)
-        case "com.apple.disk_usage" | "com.apple.disk_usage.factory":
-            return _disk(phone)
-        case "com.apple.security.mac.amfi" if phone.profile.version >= (16,):
-            return {"DeveloperModeStatus": phone.condition.developer_mode}
-        case "com.apple.mobile.wireless_lockdown":
-            return {"EnableWifiConnections": False, "EnableWifiDebugging": False}
-        case "com.apple.international":
-            return {"Language": "en", "Locale": "en_US", "Keyboard": "en_US"}
-        case "com.apple.xcode.developerdomain":
-            return {"DeveloperStatus": "Development"}
-        case _:
-            return {}
+    make = _DOMAINS.get(domain)
+    return make(phone) if make is not None else {}
 
 
 def wifi_address(udid: str) -> str:
@@ -115,3 +101,24 @@ def _disk(phone: Phone) -> dict[str, Any]:
         "TotalSystemAvailable": 0,
         "TotalSystemCapacity": 12_000_000_000,
     }
+
+
+def _developer_mode(phone: Phone) -> dict[str, Any]:
+    if phone.profile.version < (16,):  # there is no such mode before
+        return {}
+    return {"DeveloperModeStatus": phone.condition.developer_mode}
+
+
+_DOMAINS: dict[str, Callable[[Phone], dict[str, Any]]] = {
+    "": _root,
+    "com.apple.mobile.battery": _battery,
+    "com.apple.disk_usage": _disk,
+    "com.apple.disk_usage.factory": _disk,
+    "com.apple.security.mac.amfi": _developer_mode,
+    "com.apple.mobile.wireless_lockdown": lambda _: {
+        "EnableWifiConnections": False,
+        "EnableWifiDebugging": False,
+    },
+    "com.apple.international": lambda _: {"Language": "en", "Locale": "en_US"},
+    "com.apple.xcode.developerdomain": lambda _: {"DeveloperStatus": "Development"},
+}

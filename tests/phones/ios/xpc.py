@@ -1,7 +1,7 @@
 """RemoteXPC: messages of typed dictionaries over HTTP/2 frames, as iOS 17 and later speak it.
 
-A frame carries a wrapper (flags, length, number) around an optional object. The client opens stream 1
-for requests and stream 3 for replies, each with an empty message; the phone mirrors both.
+A frame carries a wrapper (flags, length, number) around an optional object. The client opens
+stream 1 for requests and stream 3 for replies, each with an empty message; the phone mirrors both.
 """
 
 from __future__ import annotations
@@ -155,35 +155,20 @@ def encode(value: Any) -> bytes:
 
 
 def _encode(value: Any) -> bytes:
-    match value:
-        case None:
-            return _tagged(Type.NULL)
-        case bool():
-            return _tagged(Type.BOOL, struct.pack("<I", value))
-        case Unsigned():
-            return _tagged(Type.UINT64, struct.pack("<Q", value))
-        case int():
-            return _tagged(Type.INT64, struct.pack("<q", value))
-        case float():
-            return _tagged(Type.DOUBLE, struct.pack("<d", value))
-        case str():
-            return _tagged(Type.STRING, _sized(value.encode() + b"\0"))
-        case bytes():
-            return _tagged(Type.DATA, _sized(value))
-        case uuid.UUID():
-            return _tagged(Type.UUID, value.bytes)
-        case list():
-            return _tagged(Type.ARRAY, _counted(len(value), b"".join(map(_encode, value))))
-        case dict():
-            items = b"".join(
-                _padded(key.encode() + b"\0") + _encode(item) for key, item in value.items()
-            )
-            return _tagged(Type.DICTIONARY, _counted(len(value), items))
-    raise TypeError(f"cannot send {type(value).__name__}")
+    try:
+        kind, form = _ENCODERS[type(value)]
+    except KeyError:
+        raise TypeError(f"cannot send {type(value).__name__}") from None
+    return struct.pack("<I", kind) + form(value)
 
 
-def _tagged(kind: Type, data: bytes = b"") -> bytes:
-    return struct.pack("<I", kind) + data
+def _encode_list(value: list[Any]) -> bytes:
+    return _counted(len(value), b"".join(map(_encode, value)))
+
+
+def _encode_dict(value: dict[str, Any]) -> bytes:
+    items = (_padded(key.encode() + b"\0") + _encode(item) for key, item in value.items())
+    return _counted(len(value), b"".join(items))
 
 
 def _sized(data: bytes) -> bytes:
@@ -196,6 +181,27 @@ def _counted(count: int, items: bytes) -> bytes:
 
 def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
+
+
+_ENCODERS: dict[type, tuple[Type, Callable[[Any], bytes]]] = {
+    type(None): (Type.NULL, lambda _: b""),
+    bool: (Type.BOOL, struct.Struct("<I").pack),
+    Unsigned: (Type.UINT64, struct.Struct("<Q").pack),
+    int: (Type.INT64, struct.Struct("<q").pack),
+    float: (Type.DOUBLE, struct.Struct("<d").pack),
+    str: (Type.STRING, lambda value: _sized(value.encode() + b"\0")),
+    bytes: (Type.DATA, _sized),
+    uuid.UUID: (Type.UUID, lambda value: bytes(value.bytes)),
+    list: (Type.ARRAY, _encode_list),
+    dict: (Type.DICTIONARY, _encode_dict),
+}
+_NUMBERS = {
+    Type.BOOL: struct.Struct("<I"),
+    Type.INT64: struct.Struct("<q"),
+    Type.DATE: struct.Struct("<q"),
+    Type.UINT64: struct.Struct("<Q"),
+    Type.DOUBLE: struct.Struct("<d"),
+}
 
 
 def decode(data: bytes) -> Any:
@@ -214,18 +220,14 @@ class _Cursor:
         self._data, self._at = data, at
 
     def value(self, depth: int) -> Any:
-        kind = self._number("<I")
+        kind = self._count()
+        if kind in _NUMBERS:
+            number = _NUMBERS[Type(kind)]
+            value = number.unpack(self._take(number.size))[0]
+            return bool(value) if kind == Type.BOOL else value
         match kind:
             case Type.NULL:
                 return None
-            case Type.BOOL:
-                return bool(self._number("<I"))
-            case Type.INT64 | Type.DATE:
-                return self._number("<q")
-            case Type.UINT64:
-                return self._number("<Q")
-            case Type.DOUBLE:
-                return self._number("<d")
             case Type.UUID:
                 return uuid.UUID(bytes=self._take(16))
             case Type.DATA:
@@ -233,12 +235,15 @@ class _Cursor:
             case Type.STRING:
                 return self._sized().rstrip(b"\0").decode()
             case Type.ARRAY | Type.DICTIONARY if depth < _DEPTH:
-                self._number("<I")
-                count = self._number("<I")
-                if kind == Type.ARRAY:
-                    return [self.value(depth + 1) for _ in range(count)]
-                return {self._key(): self.value(depth + 1) for _ in range(count)}
+                return self._items(kind, depth + 1)
         raise ValueError(f"an object of type {kind:#x}")
+
+    def _items(self, kind: int, depth: int) -> Any:
+        self._count()  # the length, which the count makes redundant
+        count = self._count()
+        if kind == Type.ARRAY:
+            return [self.value(depth) for _ in range(count)]
+        return {self._key(): self.value(depth) for _ in range(count)}
 
     def _key(self) -> str:
         end = self._data.index(b"\0", self._at)
@@ -247,14 +252,13 @@ class _Cursor:
         return key.decode()
 
     def _sized(self) -> bytes:
-        length = self._number("<I")
+        length = self._count()
         data = self._take(length)
         self._take(-length % 4)
         return data
 
-    def _number(self, form: str) -> Any:
-        reader = struct.Struct(form)
-        return reader.unpack(self._take(reader.size))[0]
+    def _count(self) -> int:
+        return int.from_bytes(self._take(4), "little")
 
     def _take(self, count: int) -> bytes:
         data = self._data[self._at : self._at + count]
