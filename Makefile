@@ -31,7 +31,7 @@ bench: $(STAMP)  ## the figures the project claims about itself; takes a while, 
 android: $(STAMP)  ## the Android runner: signed APKs and the jar for app_process, in build/android
 	$(BIN)/python -m android_app.build apk
 
-android-test: $(STAMP)  ## the Android runner's core on this machine's JVM: its own tests
+android-test: $(STAMP)  ## the Android runner's own tests, on this machine's JVM
 	$(BIN)/python -m android_app.build test
 
 schema: $(STAMP)  ## write scenarios/schema.json anew

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from android_app.build import artefacts, desktop, runners
+from android_app.build import app_tests, artefacts, desktop, runners
 from android_app.build.errors import ArtefactUnavailable, BuildError, ToolMissing, Unpinned
 from android_app.build.layout import ABIS, CHECKOUT, FLAVOURS, OUTPUT
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     build.add_argument("--accept-licence", action="store_true", help="of a flavour for oneself")
     build.add_argument("--where-possible", action="store_true", help="say why not, and go on")
     build.set_defaults(call=_build)
-    test = commands.add_parser("test", help="the core's JUnit tests, on this machine's JVM")
+    test = commands.add_parser("test", help="the JUnit tests of core and app, on this JVM")
     test.set_defaults(call=_test)
     pin = commands.add_parser("pin", help="write the checksums of artefacts anew")
     pin.add_argument("profile", nargs="+", help="profiles of pom.xml")
@@ -63,7 +63,8 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _test(_: argparse.Namespace) -> int:
-    return subprocess.run(desktop.test_command({"golden": str(_GOLDEN)}), check=False).returncode
+    commands = [desktop.test_command({"golden": str(_GOLDEN)}), app_tests.command()]
+    return max(subprocess.run(command, check=False).returncode for command in commands)
 
 
 def _pin(options: argparse.Namespace) -> int:

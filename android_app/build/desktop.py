@@ -14,7 +14,7 @@ from android_app.build import artefacts, java, sources, tools
 from android_app.build.layout import APP, OUTPUT
 
 MAIN = "org.benchfarm.runner.desktop.Main"
-_RELEASE = 11
+RELEASE = 11
 _TESTS = APP / "core" / "src" / "test" / "java"
 _NATIVE = "ai/onnxruntime/native/linux-x64/"
 _NATIVE_AARCH64 = "ai/onnxruntime/native/linux-aarch64/"
@@ -31,9 +31,9 @@ def command() -> tuple[str, ...]:
     Compiles when the sources changed, and looks for that once in a process. Raises ToolMissing
     or ArtefactUnavailable where that is impossible.
     """
-    classes, jars = _classes()
-    native = _once("native", artefacts.sha256(jars["onnxruntime"])[:16], _unpacker(jars))
-    class_path = ":".join(map(str, [classes, jars["onnxruntime"]]))
+    core, jars = classes()
+    native = once("native", artefacts.sha256(jars["onnxruntime"])[:16], _unpacker(jars))
+    class_path = ":".join(map(str, [core, jars["onnxruntime"]]))
     options = (*_HEAP, *_CRASH, f"-Donnxruntime.native.path={native}")
     return ("java", *options, "-cp", class_path, MAIN)
 
@@ -43,27 +43,29 @@ def test_command(properties: Mapping[str, str]) -> list[str]:
 
     ``properties`` tell the tests where vectors and models lie; ``golden`` has to be there.
     """
-    classes, jars = _classes()
+    core, jars = classes()
     found = artefacts.fetch(("desktop",))
     tflite = _tflite_classes()
     test_files = sources.java_files([_TESTS])
-    libraries = [classes, *jars.values(), found["junit"], found["hamcrest-core"], tflite]
+    libraries = [core, *jars.values(), found["junit"], found["hamcrest-core"], tflite]
 
     def compile_tests(folder: Path) -> None:
-        java.compile_java(test_files, folder, libraries, _RELEASE)
+        java.compile_java(test_files, folder, libraries, RELEASE)
 
-    tests = _once("tests", sources.digest(test_files, classes.name)[:16], compile_tests)
+    tests = once("tests", sources.digest(test_files, core.name)[:16], compile_tests)
     class_path = ":".join(map(str, [tests, *libraries]))
     settings = [f"-D{name}={value}" for name, value in properties.items()]
-    names = [_class_name(path) for path in test_files]
+    names = [class_name(path, _TESTS) for path in test_files]
     return ["java", *settings, "-cp", class_path, "org.junit.runner.JUnitCore", *names]
 
 
-def _class_name(path: Path) -> str:
-    return ".".join(path.relative_to(_TESTS).with_suffix("").parts)
+def class_name(path: Path, folder: Path) -> str:
+    """The class that a source file under a folder holds."""
+    return ".".join(path.relative_to(folder).with_suffix("").parts)
 
 
-def _classes() -> tuple[Path, dict[str, Path]]:
+def classes() -> tuple[Path, dict[str, Path]]:
+    """The compiled core with ONNX Runtime and the desktop's own part, and the jars it needs."""
     tools.require(tools.DESKTOP_TOOLS)
     jars = {"onnxruntime": artefacts.fetch(("desktop",))["onnxruntime"]}
     core = sources.java_files(sources.core_folders(("onnxruntime",)))
@@ -75,21 +77,21 @@ def _classes() -> tuple[Path, dict[str, Path]]:
         info = sources.write_build_info(generated, f"d{key[:8]}", "desktop")
         java.compile_java([info, *core], folder, jars.values())
         shutil.rmtree(generated)
-        java.compile_java(desktop, folder, jars.values(), _RELEASE)
+        java.compile_java(desktop, folder, jars.values(), RELEASE)
 
-    return _once("classes", key, compile_all), jars
+    return once("classes", key, compile_all), jars
 
 
 def _tflite_classes() -> Path:
     """The .tflite reader alone: the rest of that engine runs on Android only."""
     folder = sources.core_folders(("tflite",))[1]
     files = [path for path in sources.java_files([folder]) if path.name == "TfliteFile.java"]
-    classes, _ = _classes()
+    core, _ = classes()
 
     def compile_reader(output: Path) -> None:
-        java.compile_java(files, output, [classes])
+        java.compile_java(files, output, [core])
 
-    return _once("tflite", sources.digest(files, classes.name)[:16], compile_reader)
+    return once("tflite", sources.digest(files, core.name)[:16], compile_reader)
 
 
 def _unpacker(jars: dict[str, Path]) -> Callable[[Path], None]:
@@ -105,7 +107,7 @@ def _unpacker(jars: dict[str, Path]) -> Callable[[Path], None]:
     return unpack
 
 
-def _once(kind: str, key: str, make: Callable[[Path], None]) -> Path:
+def once(kind: str, key: str, make: Callable[[Path], None]) -> Path:
     """A folder that is made only when it is not there; several processes may try at once."""
     place = OUTPUT / "desktop" / f"{kind}-{key}"
     if place.is_dir():

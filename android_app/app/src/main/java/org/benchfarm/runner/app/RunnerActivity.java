@@ -19,7 +19,7 @@ import java.io.IOException;
  * app's external files), {@code sustained} (boolean: sustained-performance mode, where the phone
  * has it) and {@code refresh_hz} (float: the display's refresh rate).
  */
-public final class RunnerActivity extends Activity {
+public class RunnerActivity extends Activity {
     @Override
     protected void onCreate(Bundle state) {
         super.onCreate(state);
@@ -74,7 +74,12 @@ public final class RunnerActivity extends Activity {
             throw new IllegalStateException(failure);
         }
         finishAndRemoveTask();
-        System.exit(0); // the next trial has a process of its own
+        leave();
+    }
+
+    /** Ends the process: the next trial has one of its own. */
+    void leave() {
+        System.exit(0);
     }
 
     /** Reads the extras that the activity and the instrumentation have in common. */

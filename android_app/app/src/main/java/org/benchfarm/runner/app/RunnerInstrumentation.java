@@ -9,7 +9,7 @@ import java.io.IOException;
  * The runner under {@code am instrument -w -e socket NAME -e token TOKEN}: blocks until it is over
  * and is not ended by the system's rules for background work.
  */
-public final class RunnerInstrumentation extends Instrumentation {
+public class RunnerInstrumentation extends Instrumentation {
     private Bundle arguments;
 
     @Override

@@ -38,6 +38,7 @@ final class Schemas {
                             "model-rejected",
                             "delegate-rejected",
                             "option-rejected",
+                            "unsupported",
                             "input-rejected",
                             "inference-failed",
                             "out-of-memory",
@@ -97,6 +98,10 @@ final class Schemas {
                 .required("inputs", listOf(STRING))
                 .required("first", INTEGER)
                 .required("last", INTEGER);
+        message("profile")
+                .required("inputs", listOf(STRING))
+                .required("count", INTEGER)
+                .optional("warmup", INTEGER, 0L);
         message("telemetry").required("interval_ns", INTEGER);
         message("unload");
         message("cancel");
@@ -139,6 +144,12 @@ final class Schemas {
                 .required("seq", INTEGER)
                 .required("index", INTEGER)
                 .optional("shapes", listOf(SHAPE), Collections.emptyList());
+        message("profiled")
+                .required("seq", INTEGER)
+                .required("format", STRING)
+                .required("count", INTEGER)
+                .optional("warmup", INTEGER, 0L)
+                .optional("facts", mapOf(SCALAR), Collections.emptyMap());
         message("done").required("seq", INTEGER).optional("cancelled", BOOLEAN, false);
         message("error")
                 .required("code", STRING)

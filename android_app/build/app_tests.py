@@ -1,0 +1,66 @@
+"""The app's own tests on a desktop JVM: Robolectric, with Android's real framework classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from android_app.build import aar, artefacts, desktop, java, sources
+from android_app.build.layout import APP
+
+_TESTS = APP / "app" / "src" / "test" / "java"
+_SUFFIX = "Test.java"
+#: Robolectric opens classes of the JDK that Java 17 keeps to itself, and warns of its own uses.
+_OPENED = ("java.base/java.lang", "java.base/java.lang.reflect", "java.base/java.util")
+
+
+def command() -> list[str]:
+    """How to run the tests; raises ToolMissing or ArtefactUnavailable where that is impossible."""
+    core, jars = desktop.classes()
+    ours, found = artefacts.fetch(("desktop",)), artefacts.fetch(("app-test",))
+    framework = artefacts.fetch(("android",))["android-all"]
+    app = _app(core, framework)
+    libraries = [ours["junit"], ours["hamcrest-core"], *_libraries(found)]
+    tests = _tests([core, app, *libraries, framework])
+    files = sources.java_files([_TESTS])
+    names = [desktop.class_name(path, _TESTS) for path in files if path.name.endswith(_SUFFIX)]
+    opened = [f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED]
+    return [
+        *("java", "-Xmx1g", *opened, "-Drobolectric.offline=true"),
+        "-Drobolectric.usePreinstrumentedJars=false",
+        f"-Drobolectric.dependency.dir={framework.parent}",
+        *("-cp", ":".join(map(str, [tests, app, core, *libraries, *jars.values(), framework]))),
+        *("org.junit.runner.JUnitCore", *names),
+    ]
+
+
+def _app(core: Path, framework: Path) -> Path:
+    files = sources.java_files([sources.app_folder()])
+
+    def compile_app(folder: Path) -> None:
+        java.compile_java(files, folder, [core, framework])
+
+    return desktop.once("app", sources.digest(files, core.name)[:16], compile_app)
+
+
+def _tests(class_path: list[Path]) -> Path:
+    files = sources.java_files([_TESTS])
+
+    def compile_tests(folder: Path) -> None:
+        java.compile_java(files, folder, class_path, desktop.RELEASE)
+
+    key = sources.digest(files, " ".join(path.name for path in class_path))[:16]
+    return desktop.once("app-tests", key, compile_tests)
+
+
+def _libraries(found: dict[str, Path]) -> list[Path]:
+    """Jars as they are, and the classes of Android archives; the framework comes on its own."""
+    archives = {name: path for name, path in found.items() if path.suffix == ".aar"}
+
+    def unpack(folder: Path) -> None:
+        for name, path in archives.items():
+            aar.unpack(name, path, folder)
+
+    key = "-".join(artefacts.sha256(path)[:8] for path in archives.values())
+    unpacked = desktop.once("archives", key, unpack)
+    jars = [path for name, path in found.items() if name not in archives]
+    return [*jars, *(unpacked / f"{name}.jar" for name in archives)]
