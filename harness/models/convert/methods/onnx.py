@@ -59,14 +59,7 @@ class OnnxQuantizer:
     def _passes(self, request: Request, known: Sequence[Layer]) -> Any:
         """Static quantization first, because it runs the model; then what changes weights only."""
         calls = request.plan.calls()
-        statics = [call for call in calls if call.method == _STATIC]
-        if len(statics) > 1:
-            raise ConvertError(
-                "one ONNX file holds one setting of int8-static; use the same for all"
-            )
-        path = self._ready()
-        for call in statics:
-            path = self._static(path, call, request, known)
+        path = self._static(self._ready(), request, known)
         for call in calls:
             if call.method == _DYNAMIC:
                 path = self._dynamic(path, call, request.plan, known)
@@ -81,14 +74,28 @@ class OnnxQuantizer:
             model = onnx_matrices.apply(model, call, chosen, bits)
         return model
 
-    def _static(self, source: Path, call: Call, request: Request, known: Sequence[Layer]) -> Path:
+    def _static(self, source: Path, request: Request, known: Sequence[Layer]) -> Path:
+        """One setting for all static layers, but for the bits of their activations."""
+        calls = sorted(
+            (call for call in request.plan.calls() if call.method == _STATIC),
+            key=lambda call: int(call["activation_bits"]),
+        )
+        chosen = [name for call in calls for name in request.plan.names(call, known)]
+        if not chosen:
+            return source
+        if len({_without_bits(call) for call in calls}) > 1:
+            raise ConvertError(
+                "onnxruntime's quantizer has one setting of int8-static for a file, apart from "
+                "activation_bits; use the same for all layers"
+            )
+        call = calls[0]
+        wide = request.plan.names(calls[1], known) if len(calls) > 1 else []
         target = self._folder / "static.onnx"
         setting = hashlib.sha256(repr(call).encode()).hexdigest()[:16]
         ranges = self._folder / f"ranges-{setting}.json"
-        chosen = request.plan.names(call, known)
-        if chosen:
-            onnx_static.apply(source, target, call, chosen, request.calibration(), ranges)
-        return target if chosen else source
+        layers = onnx_static.Layers(chosen, wide)
+        onnx_static.apply(source, target, call, layers, request.calibration(), ranges)
+        return target
 
     def _dynamic(self, source: Path, call: Call, plan: Plan, known: Sequence[Layer]) -> Path:
         target = self._folder / "dynamic.onnx"
@@ -129,3 +136,7 @@ def _is_matrix(layer: Layer) -> bool:
 
 def _value(call: Call, name: str) -> Any:
     return dict(call.parameters).get(name)
+
+
+def _without_bits(call: Call) -> tuple[tuple[str, Any], ...]:
+    return tuple(pair for pair in call.parameters if pair[0] != "activation_bits")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ai_edge_quantizer import calibrator, quantizer, recipe_manager
+from ai_edge_quantizer import calibrator, default_policy, quantizer, recipe_manager
 from ai_edge_quantizer.utils import qsv_utils
 
 from harness.models.convert import ConvertError
@@ -17,6 +18,8 @@ from harness.models.convert.methods.tflite_file import TfliteFile
 from harness.models.methods import KEEP, METHODS
 
 _EVERYTHING = ".*"
+#: Operators that the tool calls otherwise than the file format does.
+_TOOLS_NAMES = {"TRANSPOSE_CONV": "CONV_2D_TRANSPOSE"}
 _GRANULARITY = {
     "channel": "CHANNELWISE",
     "tensor": "TENSORWISE",
@@ -44,6 +47,7 @@ class TfliteQuantizer:
     def quantize(self, recipe: Mapping[str, Any], feeds: Feeds | None, target: Path) -> None:
         """Write the file that a recipe asks for; :class:`ConvertError` where that is impossible."""
         request = Request(plan_of(recipe, self._known), feeds)
+        _check_wide(request.plan, self._known)
         tool = quantizer.Quantizer(str(self._path))
         entries = recipe_entries(request.plan, self._known)
         tool.load_quantization_recipe(entries)
@@ -71,6 +75,19 @@ class TfliteQuantizer:
             tool.calibrate({self._signature: samples}, recipe)
             self._ranges[static] = tool.get_model_qsvs()
         return self._ranges[static]
+
+
+def _check_wide(plan: Plan, known: Sequence[Layer]) -> None:
+    """Refuse 16 bits for a layer that the tool would leave as it is without a word."""
+    able = json.loads(default_policy.DEFAULT_JSON_POLICY)["ops_per_config"]["static_wi8_ai16"]
+    for layer in known:
+        call = plan.layers.get(layer.name)
+        wide = call is not None and dict(call.parameters).get("activation_bits") == 16
+        if wide and _TOOLS_NAMES.get(layer.type, layer.type) not in able:
+            raise ConvertError(
+                f"16-bit activations of {layer.type} are not supported by ai-edge-quantizer; give "
+                f"{layer.name} another method"
+            )
 
 
 def recipe_entries(plan: Plan, known: Sequence[Layer]) -> list[dict[str, Any]]:

@@ -44,8 +44,15 @@ def test_a_pattern_that_no_layer_has_names_the_nearest(pattern: str, near: str) 
         matching(pattern, LAYERS)
 
 
-def setting(method: str) -> Setting:
-    return Setting(method, complete(method, {}) if method != "keep" else {})
+def setting(method: str, **given: object) -> Setting:
+    return Setting(method, complete(method, given) if method != "keep" else {})
+
+
+def mixed(policy: Policy) -> dict[str, object]:
+    return {"method": "mixed", "parameters": {}, "policy": policy.to_json()}
+
+
+WIDE = setting("int8-static", activation_bits=16)
 
 
 def test_keep_wins_and_the_first_rule_counts() -> None:
@@ -103,3 +110,64 @@ def test_an_unknown_layer_fails_the_build_in_one_line(sources, make_files) -> No
         with pytest.raises(CatalogueError, match="no layer matches 'blok7'; the nearest") as caught:
             make_files(sources[fmt], fmt, {"mixed": recipe}, None)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("fmt", ModelFormat)
+def test_single_layers_have_activations_of_16_bits(
+    sources, make_files, calibration_feeds, cosine, fmt: ModelFormat
+) -> None:
+    policy = Policy(setting("int8-static"), layers=(Rule("block02*", WIDE),))
+    item = make_files(sources[fmt], fmt, {"mixed": mixed(policy)}, calibration_feeds(fmt))["mixed"]
+    kinds = {tensor.name: tensor.dtype for tensor in item.inspection.activations}
+    wide = {name for name, kind in kinds.items() if kind.endswith("int16")}
+    own = {name for name in kinds if name.startswith("block02") and "add" not in name}
+    back = {name for name in own if kinds[name].endswith("int8")}  # for the 8-bit layer behind
+    assert {name.split("_quantized")[0].split("_convert")[0] for name in back} == {
+        "block02_project"
+    }
+    assert len(wide & own) == 3
+    assert len(wide - own) == 1  # what comes in, converted
+    others = {kinds[name] for name in kinds if name not in wide | own}
+    assert others <= {"int8", "uint8", "float32"}
+    check_file(claim_of("mixed", "mixed", item.layers), item.inspection)
+    assert cosine(fmt, item.path, sources[fmt]) > 0.6
+
+
+def test_a_kept_layer_reads_the_wide_tensor_as_it_is(
+    sources, make_files, calibration_feeds
+) -> None:
+    onnx = ModelFormat.ONNX
+    policy = Policy(
+        setting("int8-static"),
+        keep=("block03_expand*", "block03_add"),
+        layers=(Rule("block02*", WIDE), Rule("stem*", WIDE)),
+    )
+    made = make_files(sources[onnx], onnx, {"m": mixed(policy)}, calibration_feeds(onnx))
+    kinds = {tensor.name: tensor.dtype for tensor in made["m"].inspection.activations}
+    assert not [name for name in kinds if name.startswith("block02_project_convert")]
+    assert kinds["image_QuantizeLinear_Output"] == "uint16"  # nothing else reads the image
+
+
+def test_widths_of_activations_is_all_that_may_differ_in_onnx(
+    sources, make_files, calibration_feeds
+) -> None:
+    onnx = ModelFormat.ONNX
+    policy = Policy(
+        setting("int8-static"),
+        layers=(Rule("block02*", setting("int8-static", granularity="tensor")),),
+    )
+    with pytest.raises(CatalogueError, match="one setting of int8-static for a file, apart from"):
+        make_files(sources[onnx], onnx, {"m": mixed(policy)}, calibration_feeds(onnx))
+
+
+def test_what_has_no_16_bit_activations_is_told() -> None:
+    from harness.models.convert.job import Call, Plan
+    from harness.models.convert.methods.tflite import _check_wide
+
+    layers = (Layer("norm", "SQUARED_DIFFERENCE", False), Layer("up", "TRANSPOSE_CONV", True))
+    wide = Call.of(WIDE.to_json())
+    _check_wide(Plan(wide, {"up": wide}), layers)
+    with pytest.raises(
+        ConvertError, match="16-bit activations of SQUARED_DIFFERENCE are not supported by ai-edge"
+    ):
+        _check_wide(Plan(wide, {"norm": wide}), layers)
