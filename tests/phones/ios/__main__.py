@@ -31,13 +31,15 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     profiles = [name for name in options.profile for _ in range(options.count)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with tempfile.TemporaryDirectory(prefix="simulated-iphones-") as folder:
-        with Farm(Path(folder), profiles, paired=not options.unpaired) as farm:
-            print(_introduction(farm), flush=True)  # noqa: T201 - a program for a shell
-            with suppress(KeyboardInterrupt):
-                for line in sys.stdin:
-                    print(_obey(farm, line.split()), flush=True)  # noqa: T201
-                signal.pause()  # without a terminal: until a signal
+    with (
+        tempfile.TemporaryDirectory(prefix="simulated-iphones-") as folder,
+        Farm(Path(folder), profiles, paired=not options.unpaired) as farm,
+        suppress(KeyboardInterrupt),
+    ):
+        print(_introduction(farm), flush=True)  # noqa: T201 - a program for a shell
+        for line in sys.stdin:
+            print(_obey(farm, line.split()), flush=True)  # noqa: T201
+        signal.pause()  # without a terminal: until a signal
 
 
 def _introduction(farm: Farm) -> str:

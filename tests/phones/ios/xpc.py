@@ -74,6 +74,7 @@ class RemoteXpc:
     ) -> None:
         self._channel, self._answer, self._greeting = channel, answer, greeting
         self._partial: dict[int, bytes] = {}
+        self._opened: set[int] = set()
 
     async def serve(self) -> None:
         """Answer until the client hangs up."""
@@ -126,17 +127,23 @@ class RemoteXpc:
 
     async def _take_message(self, stream: int, flags: int, number: int, body: Any) -> None:
         if stream == REPLY and flags & _INIT_HANDSHAKE:
-            await self._say(REPLY, _ALWAYS | _INIT_HANDSHAKE, 0, None)
-            if self._greeting is not None:
-                await self._say(ROOT, _ALWAYS | _DATA_PRESENT, 2, self._greeting)
+            await self._open(REPLY, _ALWAYS | _INIT_HANDSHAKE)
         elif flags == _OPENING:
-            await self._say(ROOT, _OPENING, 0, None)
+            await self._open(ROOT, _OPENING)
         elif body == {}:
             await self._say(ROOT, _ALWAYS | _DATA_PRESENT, 0, {})
         elif isinstance(body, dict):
             answer = await self._answer(body)
             if answer is not None:
                 await self._say(ROOT, _ALWAYS | _DATA_PRESENT | _IS_REPLY, number, answer)
+
+    async def _open(self, stream: int, flags: int) -> None:
+        """Mirror a client's opening; the greeting follows the second, whichever that is."""
+        await self._say(stream, flags, 0, None)
+        self._opened.add(stream)
+        if len(self._opened) == 2 and self._greeting is not None:
+            await self._say(ROOT, _ALWAYS | _DATA_PRESENT, 2, self._greeting)
+            self._greeting = None
 
     async def _say(self, stream: int, flags: int, number: int, body: Any) -> None:
         payload = b"" if body is None else encode(body)
