@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import click
 from harness.cli.campaign import Ended
 from harness.cli.exits import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_LIMIT_EXCEEDED
 from harness.record import Cell, Outcome
+from harness.scenario import Limit
 from harness.scenario_file import loads
 from harness.store.run_reader import RunReader
 from harness.store.store import ResultsStore
@@ -91,12 +93,34 @@ def cell_values(run: RunReader) -> list[tuple[Cell, dict[str, float]]]:
     ]
 
 
-def check_limits(run: RunReader) -> tuple[list[str], list[str]]:
-    """Lines for the scenario's limits that are exceeded, and for those nothing was held to."""
+def check_limits(run: RunReader, *, regressions: bool = True) -> tuple[list[str], list[str]]:
+    """Lines for the scenario's limits that are exceeded, and for those nothing was held to.
+
+    ``regressions``: also ``max_regression``, as far as one run can tell.
+    """
     from harness.validity.limits import exceeded, unchecked
 
     scenario = loads(run.plan.scenario_text, str(run.folder / "plan.json"), run.folder)
     if not scenario.limits:
         return [], []
     values = cell_values(run)
-    return exceeded(scenario.limits, values), unchecked(scenario.limits, values)
+    over, open_ = exceeded(scenario.limits, values), unchecked(scenario.limits, values)
+    if regressions and any(limit.max_regression is not None for limit in scenario.limits):
+        worse, unknown = _regressions(run, scenario.limits)
+        over, open_ = [*over, *worse], [*open_, *unknown]
+    return over, open_
+
+
+def _regressions(run: RunReader, limits: Sequence[Limit]) -> tuple[list[str], list[str]]:
+    """The pairs that are worse by more than ``max_regression``, and those nothing is known of."""
+    from harness.jobs.nightly import first_look
+    from harness.jobs.nightly_files import row_name, told
+
+    bound = [row for row in first_look(run, limits, {}).rows if row.bound is not None]
+    worse = [f"max_regression: {row_name(row)}: {told(row)}" for row in bound if row.suspected]
+    unknown = [
+        f"limit max_regression was not checked: {row_name(row)}: {row.reason}"
+        for row in bound
+        if row.comparison.difference is None
+    ]
+    return worse, unknown if bound else ["limit max_regression was not checked: no pair matches"]
