@@ -123,6 +123,13 @@ final class FakeSockets {
     /** poll, read and sendto of the descriptors above. */
     @Implements(Os.class)
     public static class Calls {
+        static final Map<String, String> ENVIRONMENT = new ConcurrentHashMap<>();
+
+        @Implementation
+        protected static void setenv(String name, String value, boolean overwrite) {
+            ENVIRONMENT.put(name, value);
+        }
+
         @Implementation
         protected static int poll(StructPollfd[] wishes, int timeoutMs) throws ErrnoException {
             if (pollFailure != 0) {

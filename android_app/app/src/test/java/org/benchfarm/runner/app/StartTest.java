@@ -127,6 +127,14 @@ public final class StartTest {
     }
 
     @Test
+    public void theSignalProcessorFindsItsLibraries() {
+        phone.getApplicationInfo().nativeLibraryDir = "/data/app/x/lib/arm64";
+        start("socket", "s", "token", "t");
+        assertEquals(
+                "/data/app/x/lib/arm64", FakeSockets.Calls.ENVIRONMENT.get("ADSP_LIBRARY_PATH"));
+    }
+
+    @Test
     public void extrasOfTheWrongKindCountAsAbsent() {
         Bundle given = new Bundle();
         given.putInt("socket", 7);

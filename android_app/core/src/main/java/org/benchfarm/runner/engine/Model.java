@@ -35,6 +35,19 @@ public interface Model {
     /** The outputs of the inference before, each with its shape. */
     List<Output> results() throws Exception;
 
+    /**
+     * What the engine's profiler writes about so many inferences on the bound inputs. Never a
+     * timed run: a model that can do this uses a session of its own for it.
+     */
+    default byte[] profile(int runs) throws Exception {
+        throw new Refused("unsupported", "this engine has no profiler in this runner");
+    }
+
+    /** The form of what {@link #profile} gives. */
+    default String profileFormat() {
+        return "";
+    }
+
     void close();
 
     /** One output's bytes, little-endian, and its shape. */

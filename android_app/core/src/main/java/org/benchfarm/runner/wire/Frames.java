@@ -10,6 +10,7 @@ final class Frames {
         boolean fits;
         switch (message.type) {
             case "block":
+            case "profiled":
                 fits = count == 1;
                 break;
             case "outputs":

@@ -26,6 +26,8 @@ final class Program {
 
     /** Longest wait for more messages after a ping was answered in the middle of a program. */
     private static final long LINGER_NS = 20_000_000;
+    /** Keeps what a profiler writes within a frame. */
+    private static final long MOST_PROFILED = 10_000;
 
     private final Service service;
     private final Inputs inputs;
@@ -78,6 +80,25 @@ final class Program {
             }
         }
         done();
+    }
+
+    /** Runs the model with the engine's own profiler on, and sends what that wrote. */
+    void profile(Message request) throws Refused, IOException {
+        long count = request.number("count");
+        long warmup = request.number("warmup");
+        if (count < 1 || warmup < 0 || count + warmup > MOST_PROFILED) {
+            throw new Refused("bad-message", "a profile is of 1 to " + MOST_PROFILED + " runs");
+        }
+        bind(inputs.whole(request.texts("inputs")));
+        byte[] written;
+        try {
+            written = model.profile((int) (count + warmup));
+        } catch (Exception | OutOfMemoryError failure) {
+            throw Refused.because(failure, "inference-failed");
+        }
+        Message profiled = Message.of("profiled", written).with("format", model.profileFormat());
+        profiled.with("count", count).with("warmup", warmup);
+        service.post(profiled.with("facts", model.facts()), "answers");
     }
 
     // --- blocks ----------------------------------------------------------------------------

@@ -215,6 +215,9 @@ public final class Service {
             case "infer":
                 new Program(this, store, loadedModel(), platform).infer(message);
                 break;
+            case "profile":
+                new Program(this, store, loadedModel(), platform).profile(message);
+                break;
             case "cancel":
                 break; // the program it was meant for is over already
             case "append":

@@ -21,7 +21,7 @@ import org.benchfarm.runner.engine.Options;
 import org.benchfarm.runner.engine.ReadModel;
 import org.benchfarm.runner.engine.Refused;
 
-/** ONNX Runtime with the CPU, XNNPACK and NNAPI execution providers, as far as the library has them. */
+/** ONNX Runtime with the CPU, XNNPACK, NNAPI and QNN execution providers the library has. */
 public final class OrtEngine implements Engine {
     private static final Map<String, SessionOptions.OptLevel> LEVELS = new LinkedHashMap<>();
 
@@ -40,7 +40,7 @@ public final class OrtEngine implements Engine {
      * <p>Options: {@code graph_optimization}, {@code allow_spinning}, {@code load} ({@code file} or
      * {@code buffer}), {@code profile} (tell from a profile of one inference during preparation
      * which provider ran each node; the default for every delegate but {@code cpu}). With NNAPI
-     * also {@code precision} and {@code nnapi_cpu}.
+     * also {@code precision} and {@code nnapi_cpu}; with QNN see {@link Qnn}.
      */
     @Override
     public ReadModel load(File model, LoadRequest request) throws Exception {
@@ -78,6 +78,9 @@ public final class OrtEngine implements Engine {
         if (available.contains(OrtProvider.NNAPI)) {
             found.add("nnapi");
         }
+        if (available.contains(OrtProvider.QNN)) {
+            found.add("qnn");
+        }
         return found;
     }
 
@@ -109,6 +112,11 @@ public final class OrtEngine implements Engine {
             case "nnapi":
                 settings.addNnapi(nnapiFlags(options));
                 facts.put("power_mode", "chosen by the library, which offers no setting");
+                break;
+            case "qnn":
+                settings.addQnn(Qnn.providerOptions(options));
+                boolean fallback = options.flag("cpu_fallback", true);
+                settings.addConfigEntry("session.disable_cpu_ep_fallback", fallback ? "0" : "1");
                 break;
             default:
                 break;
