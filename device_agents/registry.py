@@ -15,7 +15,13 @@ def _local() -> Agent:
     return LocalAgent()
 
 
-_AGENTS: dict[str, Callable[[], Agent]] = {"local": _local}
+def _android() -> Agent:
+    from device_agents.android.agent import AndroidAgent
+
+    return AndroidAgent()
+
+
+_AGENTS: dict[str, Callable[[], Agent]] = {"local": _local, "android": _android}
 
 
 def agents() -> list[Agent]:

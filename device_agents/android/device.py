@@ -1,0 +1,185 @@
+"""An Android phone behind the seam of the core."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from device_agents.android import install
+from device_agents.android.adb import AdbServer
+from device_agents.android.facts import abis, read_facts
+from device_agents.android.launch import SHELL_MAIN, AndroidRunner, StartPlan, start_runner
+from device_agents.android.packages import RunnerFile
+from device_agents.android.parse.properties import read_properties
+from device_agents.android.phone import Phone
+from device_agents.android.phone_clock import PhoneClock
+from device_agents.android.prepare import SLEEP, Preparation
+from device_agents.android.sources import Survey, survey
+from device_agents.android.state import read_state
+from device_agents.android.store import PhoneStore
+from device_agents.android.telemetry import AndroidTelemetry
+from device_agents.android.undo import UndoLog
+from harness.clock import CancelToken, Clock, Deadline
+from harness.errors import CapabilityMissing, DeviceError, HarnessError
+from harness.record import DeviceFacts, DeviceState
+from harness.scenario import Prepare
+
+#: Any process of the runner, whatever its build.
+_RUNNERS = "org.benchfarm.runner"
+_CLOSE_TIMEOUT_S = 20.0
+_SURVEY_TIMEOUT_S = 20.0
+#: A state that was read just now need not be asked for again.
+_FRESH_NS = 1_000_000_000
+
+
+class AndroidDevice:
+    """Implements :class:`harness.device.Device` for one phone.
+
+    Settings are made once and stay until :meth:`close` or until the phone's guard finds the run
+    silent; each trial looks whether they hold. Whoever uses the device must hold its lease.
+    """
+
+    def __init__(
+        self, server: AdbServer, device_id: str, address: str, clock: Clock, undo_folder: Path
+    ) -> None:
+        self.device_id = device_id
+        self._clock = clock
+        self._phone = Phone(server, device_id, address, clock)
+        self._store = PhoneStore(self._phone)
+        self._undo = UndoLog(self._phone, undo_folder)
+        self._preparation = Preparation(self._phone, self._undo)
+        self._phone_clock = PhoneClock(self._phone)
+        self._wanted = Prepare()
+        self._abis: tuple[str, ...] | None = None
+        self._apk: RunnerFile | None = None
+        self._survey: Survey | None = None
+        self._page_bytes = 4096
+        self._state: tuple[int, DeviceState] | None = None
+        self._runners: list[AndroidRunner] = []
+        self._prepared = False
+
+    def facts(self, deadline: Deadline, cancel: CancelToken) -> DeviceFacts:
+        """Model, chip, system, processor, memory, battery; see facts.py."""
+        facts = read_facts(self._phone, deadline, cancel)
+        page = facts.values.get("page_bytes")
+        self._page_bytes = page if isinstance(page, int) else self._page_bytes
+        return facts
+
+    def state(self, deadline: Deadline, cancel: CancelToken) -> DeviceState:
+        """Battery, temperatures, screen, load; see state.py."""
+        now_ns = self._clock.monotonic_ns()
+        if self._state is None or now_ns - self._state[0] > _FRESH_NS:
+            self._state = (now_ns, read_state(self._phone, deadline, cancel))
+        return self._state[1]
+
+    def prepare(self, wanted: Prepare, deadline: Deadline, cancel: CancelToken) -> tuple[str, ...]:
+        """End leftovers, make the settings, or look whether they still hold."""
+        self._wanted = wanted
+        if not self._prepared:
+            self._store.make(deadline, cancel)
+            self._end_leftovers(deadline, cancel)
+        package = None
+        if (wanted.doze_exempt or wanted.compile) and wanted.start != "app_process":
+            package = self._any_package(deadline, cancel)
+        unmet = self._preparation.make(wanted, package, deadline, cancel)
+        self._prepared = True
+        return unmet
+
+    def restore(self, deadline: Deadline) -> None:
+        """End what still runs; before any :meth:`prepare`, put back what a crash left changed."""
+        cancel = CancelToken()
+        self._end_runners()
+        if not self._prepared:
+            self._end_leftovers(deadline, cancel)
+            failed = self._preparation.restore(deadline, cancel)
+            if failed:
+                raise DeviceError(self.device_id, f"cannot put a setting back: {failed[0]}")
+        elif self._wanted.dark_between:
+            self._phone.run(SLEEP, deadline, cancel, check=False)
+
+    def push(self, source: Path, digest: str, deadline: Deadline, cancel: CancelToken) -> bool:
+        """Send the file unless the phone has it; False if it was there already."""
+        return self._store.push(source, digest, deadline, cancel)
+
+    def launch(self, engine: str, deadline: Deadline, cancel: CancelToken) -> AndroidRunner:
+        """Start a fresh runner process; installs the runner first where it is missing."""
+        plan = self._start_plan(engine, deadline, cancel)
+        self._end_runners()
+        runner = start_runner(self._phone, plan, deadline, cancel)
+        self._runners.append(runner)
+        return runner
+
+    def telemetry(
+        self, rate_hz: float, purpose: Literal["timing", "memory"] = "timing"
+    ) -> AndroidTelemetry:
+        """Outside readings by one stream; see telemetry.py."""
+        deadline, cancel = Deadline(self._clock, _SURVEY_TIMEOUT_S), CancelToken()
+        if self._survey is None:
+            status = self.state(deadline, cancel).values.get("battery.status")
+            known = status if isinstance(status, str) else None
+            self._survey = survey(self._phone, known, deadline, cancel)
+        return AndroidTelemetry(
+            self._phone,
+            self._phone_clock,
+            self._survey,
+            lambda within: self.state(within, CancelToken()),
+            rate_hz,
+            purpose,
+            self._apk.application_id if self._apk is not None else None,
+            self._page_bytes,
+        )
+
+    def close(self) -> None:
+        """End the runners, put the settings back, let go of the link."""
+        with suppress(HarnessError):
+            self._end_runners()
+            if self._prepared:
+                self._preparation.restore(Deadline(self._clock, _CLOSE_TIMEOUT_S), CancelToken())
+        self._prepared = False
+        self._undo.link_lost()
+        self._phone.disconnect()
+
+    # --- inside -----------------------------------------------------------------------------
+
+    def _start_plan(self, engine: str, deadline: Deadline, cancel: CancelToken) -> StartPlan:
+        start = self._wanted.start or "activity"
+        apk = install.require_apk(self._phone, self._phone_abis(deadline, cancel), engine)
+        if start == "app_process":
+            with tempfile.TemporaryDirectory(prefix="benchfarm-") as work:
+                jar, libraries = install.push_bare_runner(
+                    self._phone, self._store, apk, Path(work), deadline, cancel
+                )
+            return StartPlan(start, apk, None, jar, libraries)
+        if self._apk != apk:
+            install.install(self._phone, self._store, apk, deadline, cancel)
+            self._apk = apk
+        return StartPlan(start, apk, self._wanted.refresh_hz)
+
+    def _any_package(self, deadline: Deadline, cancel: CancelToken) -> str | None:
+        """The runner whose app a setting is about; it is installed for it."""
+        for engine in ("tflite", "onnxruntime"):
+            try:
+                plan = self._start_plan(engine, deadline, cancel)
+            except CapabilityMissing:
+                continue
+            return plan.apk.application_id
+        return None
+
+    def _phone_abis(self, deadline: Deadline, cancel: CancelToken) -> tuple[str, ...]:
+        if self._abis is None:
+            self._abis = abis(read_properties(self._phone.run("getprop", deadline, cancel).text))
+        return self._abis
+
+    def _end_runners(self) -> None:
+        while self._runners:
+            self._runners.pop().kill()
+
+    def _end_leftovers(self, deadline: Deadline, cancel: CancelToken) -> None:
+        """End runners of a host that died, whichever build they were."""
+        command = (
+            f"for p in $(pm list packages {_RUNNERS}); do am force-stop ${{p#package:}}; done; "
+            f"pkill -9 -f {SHELL_MAIN}; true"
+        )
+        self._phone.run(command, deadline, cancel, check=False)
