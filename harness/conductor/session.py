@@ -132,6 +132,17 @@ class RunnerSession:
             if isinstance(packet.message, m.Done):
                 return
 
+    def profile(
+        self, message: m.ProfileRequest, deadline: Deadline, cancel: CancelToken
+    ) -> tuple[m.Profiled, bytes]:
+        """Run with the engine's profiler on; what it wrote."""
+        self.send(message, deadline, cancel)
+        while (packet := self.receive(deadline, cancel)) is not None:
+            if isinstance(packet.message, m.Profiled):
+                self.send(m.Ack(packet.message.seq), deadline, cancel)
+                return packet.message, packet.frames[0]
+        raise self._too_slow(deadline)
+
     def close(self) -> None:
         """Say bye, wait a moment, end the process. Never raises; a second call does nothing."""
         if self._closed:

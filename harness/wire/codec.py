@@ -132,7 +132,7 @@ class Decoder:
 
 def _check_frames(message: m.Message, count: int) -> None:
     match message:
-        case m.BlockDone():
+        case m.BlockDone() | m.Profiled():
             fits = count == 1
         case m.Outputs(shapes=shapes):
             fits = count == len(shapes) <= MAX_FRAMES

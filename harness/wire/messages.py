@@ -136,6 +136,17 @@ class Infer:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfileRequest:
+    """Run the model ``warmup`` and then ``count`` times with the engine's own profiler on, answered
+    by ``profiled``. A runner or engine that has none refuses with ``unsupported``.
+    """
+
+    inputs: tuple[str, ...]
+    count: int
+    warmup: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TelemetryRequest:
     """Send ``trace`` messages with the runner's own readings, between blocks, at most one per
     ``interval_ns``; 0 stops them.
@@ -241,6 +252,21 @@ class Outputs:
 
 
 @dataclass(frozen=True, slots=True)
+class Profiled:
+    """What the engine's profiler wrote, in one frame of JSON in the engine's own form.
+
+    ``format`` names the form (``onnxruntime``, ``litert``); the first ``warmup`` runs in it are not
+    to be counted. ``facts`` say what was different from a timed run.
+    """
+
+    seq: int
+    format: str
+    count: int
+    warmup: int = 0
+    facts: dict[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The program, or the ``infer``, is over. ``cancelled`` tells whether ``cancel`` ended it."""
 
@@ -271,6 +297,7 @@ ERROR_CODES = (
     "model-rejected",
     "delegate-rejected",
     "option-rejected",
+    "unsupported",  # the engine, or this build of it, cannot do it at all
     "input-rejected",  # wrong size or number of inputs
     "inference-failed",
     "out-of-memory",
@@ -278,7 +305,18 @@ ERROR_CODES = (
 )
 
 HostMessage = (
-    Hello | Ping | LoadModel | Run | Append | Ack | Infer | TelemetryRequest | Unload | Cancel | Bye
+    Hello
+    | Ping
+    | LoadModel
+    | Run
+    | Append
+    | Ack
+    | Infer
+    | ProfileRequest
+    | TelemetryRequest
+    | Unload
+    | Cancel
+    | Bye
 )
-RunnerMessage = Ready | Pong | Loaded | BlockDone | Trace | Outputs | Done | Error
+RunnerMessage = Ready | Pong | Loaded | BlockDone | Trace | Outputs | Profiled | Done | Error
 Message = HostMessage | RunnerMessage

@@ -30,6 +30,7 @@ TYPES: dict[str, type[Any]] = {
     "append": m.Append,
     "ack": m.Ack,
     "infer": m.Infer,
+    "profile": m.ProfileRequest,
     "telemetry": m.TelemetryRequest,
     "unload": m.Unload,
     "cancel": m.Cancel,
@@ -40,6 +41,7 @@ TYPES: dict[str, type[Any]] = {
     "block": m.BlockDone,
     "trace": m.Trace,
     "outputs": m.Outputs,
+    "profiled": m.Profiled,
     "done": m.Done,
     "error": m.Error,
 }

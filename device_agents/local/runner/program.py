@@ -25,6 +25,8 @@ _QUIET_NS = 1_000_000
 _IDLE_NS = 1_000_000_000
 #: Longest wait for more messages after a ping was answered in the middle of a program.
 _LINGER_NS = 20_000_000
+#: Keeps what a profiler writes within a frame.
+_MOST_PROFILED = 10_000
 
 _now = time.perf_counter_ns
 
@@ -74,6 +76,26 @@ class Program:
             if self._cancelled or self._service.gone:
                 break
         self._done()
+
+    def profile(self, request: m.ProfileRequest) -> None:
+        """Run with the engine's own profiler on and send what that wrote."""
+        runs = request.count + request.warmup
+        if request.count < 1 or request.warmup < 0 or runs > _MOST_PROFILED:
+            raise Refused("bad-message", f"a profile is of 1 to {_MOST_PROFILED} runs")
+        paths = self._input_paths(request.inputs)
+        arrays = [
+            _whole(path, tensor) for path, tensor in zip(paths, self._model.inputs, strict=True)
+        ]
+        try:
+            found = self._model.profile(arrays, runs)
+        except Exception as error:
+            raise refusal_of(error, "inference-failed") from error
+        self._service.post(
+            lambda seq: m.Profiled(
+                seq, found.format, request.count, request.warmup, dict(self._model.facts)
+            ),
+            (found.data,),
+        )
 
     # --- blocks -----------------------------------------------------------------------------
 

@@ -159,6 +159,8 @@ class Service:
                 self._run(message)
             case m.Infer():
                 self._infer(message)
+            case m.ProfileRequest():
+                self._new_program().profile(message)
             case m.Cancel():
                 pass  # the program it was meant for is over already
             case m.Append():

@@ -134,6 +134,13 @@ def host_messages() -> Iterator[Line]:
     yield accept("append-final", {"type": "append", "blocks": [], "final": True})
     yield accept("ack", {"type": "ack", "seq": 7})
     yield accept("infer", {"type": "infer", "inputs": [DIGEST, DIGEST], "first": 0, "last": 100})
+    profile = {"type": "profile", "inputs": [DIGEST], "count": 20, "warmup": 3}
+    yield accept("profile", profile)
+    yield accept(
+        "profile-defaults",
+        profile | {"inputs": [], "count": 1, "warmup": 0},
+        said=b'{"count":1,"inputs":[],"type":"profile"}',
+    )
     yield accept("telemetry", {"type": "telemetry", "interval_ns": 10**9})
     for name in ("unload", "cancel", "bye"):
         yield accept(name, {"type": name})
@@ -198,6 +205,21 @@ def runner_messages() -> Iterator[Line]:
     yield accept("outputs-empty-frame", outputs | {"shapes": [[0]]}, b"")
     yield accept("outputs-64-frames", outputs | {"shapes": [[1]] * 64}, *[b"x"] * 64)
     yield accept("outputs-none", outputs | {"shapes": []})
+    profiled = {
+        "type": "profiled",
+        "seq": 5,
+        "format": "onnxruntime",
+        "count": 20,
+        "warmup": 3,
+        "facts": {"threads": 1},
+    }
+    yield accept("profiled", profiled, b"[]")
+    yield accept(
+        "profiled-defaults",
+        profiled | {"warmup": 0, "facts": {}},
+        b"{}",
+        said=b'{"count":20,"format":"onnxruntime","frames":1,"seq":5,"type":"profiled"}',
+    )
     yield accept("done", {"type": "done", "seq": 5, "cancelled": False})
     yield accept("done-cancelled", {"type": "done", "seq": 6, "cancelled": True})
     error = {"type": "error", "code": "model-rejected", "text": "", "fatal": False, "seq": 7}
@@ -227,6 +249,7 @@ ERROR_CODES = (
     "model-rejected",
     "delegate-rejected",
     "option-rejected",
+    "unsupported",
     "input-rejected",
     "inference-failed",
     "out-of-memory",
@@ -399,6 +422,11 @@ def value_rejects() -> Iterator[Line]:
     )
     trace = {"type": "trace", "seq": 1, "at_ns": 1, "channels": ["a", "b"], "values": [1]}
     yield said("trace-lengths", "bad-value", text(trace))
+    yield said(
+        "profiled-without-frame",
+        "bad-frames",
+        b'{"count":1,"format":"litert","seq":1,"type":"profiled"}',
+    )
     yield said("block-without-frames", "bad-frames", text(block))
     yield said("block-two-frames", "bad-frames", text(block | {"frames": 2}))
     for count in (0, 2, -1, INT64_MAX):

@@ -47,6 +47,19 @@ class Model(Protocol):
     def results(self) -> list[NDArray[Any]]:
         """Every output of the inference before, as arrays of their own."""
 
+    def profile(self, arrays: Sequence[NDArray[Any]], runs: int) -> Profiled:
+        """Run with the engine's profiler on, in a session of its own.
+
+        Raises Refused with ``unsupported`` where there is no profiler.
+        """
+
+
+class Profiled(NamedTuple):
+    """What an engine's profiler wrote: the form's name, and JSON."""
+
+    format: str
+    data: bytes
+
 
 class Loaded(Protocol):
     """A model file the engine has read."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from device_agents.local.runner.engines import Step
+from device_agents.local.runner.engines import Profiled, Step
 from device_agents.local.runner.engines.options import Options, check_delegate
 from device_agents.local.runner.refusal import Refused
 from device_agents.local.runner.shapes import Declared, Dimension, resolve
@@ -53,16 +54,14 @@ def load(path: Path, request: LoadModel) -> OrtModel:
     spinning = options.boolean("allow_spinning", default=True)
     how = options.choice("load", ("file", "buffer"), default="file")
     options.finish()
-    settings = ort.SessionOptions()
-    settings.intra_op_num_threads = request.threads
-    settings.inter_op_num_threads = 1
-    settings.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    settings.graph_optimization_level = _LEVELS[level]
-    settings.log_severity_level = _SEVERITY_ERROR
-    settings.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
-    settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    source = str(path) if how == "file" else path.read_bytes()
-    session = ort.InferenceSession(source, settings, providers=_PROVIDERS)
+    def session(profile_prefix: str = "") -> Any:
+        settings = _settings(request, level, spinning=spinning)
+        if profile_prefix:
+            settings.enable_profiling = True
+            settings.profile_file_prefix = profile_prefix
+        source = str(path) if how == "file" else path.read_bytes()
+        return ort.InferenceSession(source, settings, providers=_PROVIDERS)
+
     facts: dict[str, Scalar] = {
         "engine": "onnxruntime",
         "version": ort.__version__,
@@ -74,11 +73,26 @@ def load(path: Path, request: LoadModel) -> OrtModel:
     return OrtModel(session, request, facts)
 
 
+def _settings(request: LoadModel, level: str, *, spinning: bool) -> Any:
+    settings = ort.SessionOptions()
+    settings.intra_op_num_threads = request.threads
+    settings.inter_op_num_threads = 1
+    settings.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    settings.graph_optimization_level = _LEVELS[level]
+    settings.log_severity_level = _SEVERITY_ERROR
+    settings.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
+    settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    return settings
+
+
 class OrtModel:
     """One session with its inputs fixed in shape."""
 
-    def __init__(self, session: Any, request: LoadModel, facts: dict[str, Scalar]) -> None:
-        self._session, self._request = session, request
+    def __init__(
+        self, make_session: Callable[..., Any], request: LoadModel, facts: dict[str, Scalar]
+    ) -> None:
+        self._make_session, self._request = make_session, request
+        self._session = make_session()
         self.facts = facts
         self.inputs: tuple[WireTensor, ...] = ()
         self.outputs: tuple[WireTensor, ...] = ()
@@ -132,6 +146,15 @@ class OrtModel:
             return [bound.copy() for bound in self._bound_outputs]
         results: list[NDArray[Any]] = self._binding.copy_outputs_to_cpu()
         return results
+
+    def profile(self, arrays: Sequence[NDArray[Any]], runs: int) -> Profiled:
+        """The engine's trace file."""
+        with tempfile.TemporaryDirectory(prefix="benchfarm-profile-") as folder:
+            session = self._make_session(f"{folder}/trace")
+            feeds = {tensor.name: array for tensor, array in zip(self.inputs, arrays, strict=True)}
+            for _ in range(runs):
+                session.run(None, feeds)
+            return Profiled("onnxruntime", Path(session.end_profiling()).read_bytes())
 
     def _bind_input(self, tensor: WireTensor) -> NDArray[Any]:
         buffer = np.zeros(tensor.shape, tensor.dtype)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from device_agents.local.runner.engines import Step
+from device_agents.local.runner.engines import Profiled, Step
 from device_agents.local.runner.engines.options import Options, check_delegate
 from device_agents.local.runner.refusal import Refused
 from device_agents.local.runner.shapes import Declared, resolve
@@ -52,14 +52,16 @@ def load(path: Path, request: LoadModel) -> TfliteModel:
         "xnnpack": xnnpack,
         "load": how,
     }
-    return TfliteModel(interpreter, request, facts)
+    return TfliteModel(interpreter, path, request, facts)
 
 
 class TfliteModel:
     """One interpreter with its inputs fixed in shape."""
 
-    def __init__(self, interpreter: Any, request: LoadModel, facts: dict[str, Scalar]) -> None:
-        self._interpreter, self._request = interpreter, request
+    def __init__(
+        self, interpreter: Any, path: Path, request: LoadModel, facts: dict[str, Scalar]
+    ) -> None:
+        self._interpreter, self._path, self._request = interpreter, path, request
         self.facts = facts
         self.inputs: tuple[WireTensor, ...] = ()
         self.outputs: tuple[WireTensor, ...] = ()
@@ -115,6 +117,16 @@ class TfliteModel:
     def results(self) -> list[NDArray[Any]]:
         """Copies of all outputs."""
         return [self._interpreter.get_tensor(index) for index in self._results]
+
+    def profile(self, arrays: Sequence[NDArray[Any]], runs: int) -> Profiled:
+        """The events of LiteRT's profiler."""
+        from device_agents.local.runner.engines import litert_profiler
+
+        threads, xnnpack = self._request.threads, self.facts["xnnpack"] is True
+        events = litert_profiler.profile(
+            _package, self._path, arrays, runs, threads=threads, xnnpack=xnnpack
+        )
+        return Profiled("litert", events)
 
 
 def _in_turn(calls: Sequence[Callable[[], object]]) -> Callable[[], object]:

@@ -54,6 +54,8 @@ def packets(draw):
         return Packet(dataclasses.replace(message, values=tuple(numbers)))
     if isinstance(message, m.Outputs):
         return Packet(message, tuple(draw(st.binary(max_size=9)) for _ in message.shapes))
+    if isinstance(message, m.Profiled):
+        return Packet(message, (draw(st.binary(max_size=9)),))
     if isinstance(message, m.BlockDone):
         count = draw(st.integers(0, 5))
         columns = draw(st.sampled_from([m.SAMPLE_COLUMNS, (*m.SAMPLE_COLUMNS, m.INTENDED_COLUMN)]))

@@ -26,6 +26,7 @@ final class Program {
 
     /** Longest wait for more messages after a ping was answered in the middle of a program. */
     private static final long LINGER_NS = 20_000_000;
+
     /** Keeps what a profiler writes within a frame. */
     private static final long MOST_PROFILED = 10_000;
 
