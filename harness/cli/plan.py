@@ -14,6 +14,7 @@ from harness.cli.options import json_option, select_option, set_option
 
 if TYPE_CHECKING:
     from harness.plan import Plan, PlanEstimate
+    from harness.scenario import Scenario
 
 
 @click.command(short_help="Show what a scenario would measure.")
@@ -26,6 +27,7 @@ def plan(
 ) -> int:
     """Show the matrix of SCENARIO, what is skipped and why, and how long it takes."""
     from harness.cli import campaign, lab
+    from harness.cli.arms import pinned
     from harness.clock import CancelToken
     from harness.plan import estimate, expand
     from harness.scenario_file import load, parse_selector
@@ -33,15 +35,58 @@ def plan(
     wanted = load(scenario, overrides)
     if selectors:
         wanted = replace(wanted, devices=tuple(parse_selector(text) for text in selectors))
+    wanted = pinned(wanted)
     facts = lab.facts_of(lab.sightings(), CancelToken())
     planned = expand(wanted, facts, campaign.model_source(wanted, build=False))
     campaign.refuse_empty(planned, planned.trials)
     times = estimate(planned)
+    night = _night(wanted, planned, times)
     if as_json:
-        click.echo(json.dumps(_document(planned, times), indent=2, ensure_ascii=False))
+        document = _document(planned, times) | {"night": night, "arms": _arms(wanted)}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         _print(planned, times)
+        if night is not None:
+            click.echo(night["text"])
     return 0
+
+
+def _night(wanted: Scenario, planned: Plan, times: PlanEstimate) -> dict[str, object] | None:
+    """How much fits until ``finish_by``, or into eight hours, where the scenario is for a night."""
+    from datetime import datetime
+
+    from harness.plan import NIGHT_S, fitting, night_end
+    from harness.units import format_duration
+
+    if wanted.arms is None and wanted.finish_by is None:
+        return None
+    now = datetime.now().astimezone()
+    end = night_end(wanted.finish_by, now) if wanted.finish_by else None
+    seconds = (end - now).total_seconds() if end else NIGHT_S
+    fit, cells = fitting(planned, times, seconds)
+    what = "pairs of arms" if wanted.arms else "cells"
+    until = f"until {end:%Y-%m-%d %H:%M}" if end else f"in a night of {format_duration(NIGHT_S)}"
+    text = f"{fit} of {cells} {what} fit {until}, if nothing is measured again"
+    if 0 < times.seconds < seconds:
+        per_cell = times.seconds * len(planned.devices) / max(1, cells)
+        most = int(seconds * len(planned.devices) / per_cell)
+        text = f"{text}; about {most} like these would"
+    return {"seconds": seconds, "fit": fit, "of": cells, "text": f"At best, {text}."}
+
+
+def _arms(wanted: Scenario) -> dict[str, object] | None:
+    """What each arm is pinned to."""
+    if wanted.arms is None:
+        return None
+    return {
+        name: {
+            "model": {pattern: str(path) for pattern, path in arm.models.items()},
+            "options": arm.options,
+            "python": str(arm.python) if arm.python else None,
+            "builds": arm.builds,
+        }
+        for name, arm in wanted.arms.named
+    }
 
 
 def _document(planned: Plan, times: PlanEstimate) -> dict[str, object]:

@@ -32,7 +32,8 @@ class Curfew:
 
     Before each quad (or trial without one) the time that all more important ones still need is
     set aside; what does not fit in the rest is left out. A trial is expected to take as long as
-    its cell's trials took so far, before the first one as long as the plan estimates.
+    its cell's trials took so far, before the first one as long as the plan estimates, scaled by how
+    wrong the plan has been about others.
     """
 
     def __init__(
@@ -99,4 +100,13 @@ class Curfew:
 
     def _trial_s(self, trial: Trial) -> float:
         took = self._took_s.get(trial.cell.key)
-        return sum(took) / len(took) if took else self._expected_s.get(trial.cell.key, 0.0)
+        if took:
+            return sum(took) / len(took)
+        return self._expected_s.get(trial.cell.key, 0.0) * self._pace()
+
+    def _pace(self) -> float:
+        """How much longer trials take than the plan expects."""
+        expected = sum(
+            self._expected_s.get(key, 0.0) * len(took) for key, took in self._took_s.items()
+        )
+        return sum(map(sum, self._took_s.values())) / expected if expected > 0 else 1.0
