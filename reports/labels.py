@@ -71,8 +71,12 @@ def run_name(run_id: str, label: str | None) -> str:
     return f"{one_line(label)} ({run_id})" if label else run_id
 
 
-def facets(cell: Cell, run: str, records: Sequence[TrialRecord]) -> dict[str, str]:
-    """The parts of the cell's name, cleaned for display; an absent part is an empty string."""
+def facets(cell: Cell, run: str, records: Sequence[TrialRecord], phone: str = "") -> dict[str, str]:
+    """The parts of the cell's name, cleaned for display; an absent part is an empty string.
+
+    Beside those of FACETS there are ``family`` and ``variant``, the two parts of ``model``, and
+    ``phone``, the kind of device that ``device`` is a unit of.
+    """
     shapes = {name: "x".join(map(str, shape)) for name, shape in sorted(cell.shapes.items())}
     options = [f"{name}={value}" for name, value in sorted(cell.options.items())]
     options += [f"{name}: {shape}" for name, shape in shapes.items()]
@@ -89,6 +93,9 @@ def facets(cell: Cell, run: str, records: Sequence[TrialRecord]) -> dict[str, st
         "options": one_line(", ".join(options)),
         "arm": f"{cell.arm} arm" if cell.arm else "",
         "load": load_text(cell.load) if cell.purpose == "timing" else f"{cell.purpose} pass",
+        "family": one_line(cell.variant.model),
+        "variant": one_line(cell.variant.name),
+        "phone": one_line(phone) or one_line(cell.device_id),
     }
 
 

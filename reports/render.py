@@ -1,9 +1,10 @@
-"""Reports to files: one name per format, each written whole or not at all."""
+"""Reports to files: one name per format, each file written whole or not at all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from reports.files import writing
@@ -11,8 +12,12 @@ from reports.model import ReportModel
 from reports.source import RunSource
 from reports.view import build_report
 
+if TYPE_CHECKING:
+    from reports.paper.pivot import PivotRequest
+    from reports.paper.table import PaperTable
+
 Renderer = Callable[[ReportModel], str]
-FolderWriter = Callable[[Sequence[RunSource], Path], list[Path]]
+TableRenderer = Callable[["Sequence[PaperTable]"], str | bytes]
 
 
 def _html(model: ReportModel) -> str:
@@ -39,56 +44,98 @@ def _trials_csv(model: ReportModel) -> str:
     return trials_csv(model)
 
 
-def _perfetto(runs: Sequence[RunSource], folder: Path) -> list[Path]:
-    from reports.perfetto import write_traces
-
-    return write_traces(runs, folder)
-
-
-#: The files of each format, the first one being the format's face.
+#: The files of each format of the whole report, the first one being the format's face.
 FORMATS: dict[str, dict[str, Renderer]] = {
     "html": {"report.html": _html},
     "md": {"report.md": _markdown},
     "csv": {"cells.csv": _cells_csv, "trials.csv": _trials_csv},
 }
+#: Formats of the tables for publications, with what writes them.
+TABLE_FORMATS = ("latex", "json", "parquet")
+#: Formats in which one pivot table can be had.
+PIVOT_FORMATS = ("md", "csv", *TABLE_FORMATS)
+#: Formats made from the raw trials, many files in a folder of the format's name.
+TRACE_FORMATS = ("perfetto",)
 
-#: Formats that are many files, in a folder of the format's name.
-FOLDERS: dict[str, FolderWriter] = {"perfetto": _perfetto}
 
-
-def write_reports(runs: Sequence[RunSource], formats: Sequence[str], out: Path) -> list[Path]:
+def write_reports(
+    runs: Sequence[RunSource],
+    formats: Sequence[str],
+    out: Path,
+    request: PivotRequest | None = None,
+) -> list[Path]:
     """Write ``runs`` as one report in every format; returns the paths in the order of formats.
 
-    Equal runs give equal bytes. Raises UserError for an unknown format and StoreError, naming the
-    path, when a file cannot be written.
+    With a ``request`` only that table is written. Equal runs give equal bytes. Raises UserError for
+    an unknown format and StoreError, naming the path, when a file cannot be written.
     """
-    check_formats(formats)
-    texts = [name for name in formats if name in FORMATS]
-    written = write_model(build_report(runs), texts, out) if texts else []
+    check_formats(formats, pivot=request is not None)
+    model = build_report(runs)
+    if request is not None:
+        from reports.paper.pivot import pivot
+
+        return _write_tables(model, (pivot(model, request),), formats, out, "table")
+    written: list[Path] = []
     for name in dict.fromkeys(formats):
-        if name in FOLDERS:
-            written += FOLDERS[name](runs, out / name)
+        if name in FORMATS:
+            written += write_model(model, [name], out)
+        elif name in TRACE_FORMATS:
+            from reports.perfetto import write_traces
+
+            written += write_traces(runs, out / name)
+        else:
+            from reports.paper.tables import paper_tables
+
+            written += _write_tables(model, paper_tables(model), [name], out, "tables")
     return written
 
 
 def write_model(model: ReportModel, formats: Sequence[str], out: Path) -> list[Path]:
     """:func:`write_reports` for a report that is built already, and formats of FORMATS."""
-    written = []
+    return [
+        _write(out / file_name, render(model).encode())
+        for name in dict.fromkeys(formats)
+        for file_name, render in FORMATS[name].items()
+    ]
+
+
+def check_formats(formats: Sequence[str], *, pivot: bool = False) -> None:
+    """Raise UserError for a format that does not exist, or that a pivot table does not have."""
+    known = PIVOT_FORMATS if pivot else (*FORMATS, *TABLE_FORMATS, *TRACE_FORMATS)
+    for name in formats:
+        if name not in known:
+            what = "format of a pivot table" if pivot else "report format"
+            raise UserError(f"no {what} {name!r}; there are {', '.join(known)}")
+
+
+def _write_tables(
+    model: ReportModel,
+    tables: Sequence[PaperTable],
+    formats: Sequence[str],
+    out: Path,
+    stem: str,
+) -> list[Path]:
+    from reports.paper import data
+    from reports.paper.write import write_latex
+
+    renderers: dict[str, TableRenderer] = {
+        "md": data.tables_markdown,
+        "csv": data.tables_csv,
+        "json": data.tables_json,
+        "parquet": data.tables_parquet,
+    }
+    written: list[Path] = []
     for name in dict.fromkeys(formats):
-        for file_name, render in FORMATS[name].items():
-            written.append(_write(out / file_name, render(model)))
+        if name == "latex":
+            written += write_latex(model, tables, out / name)
+        else:
+            content = renderers[name](tables)
+            data_bytes = content if isinstance(content, bytes) else content.encode()
+            written.append(_write(out / f"{stem}.{name}", data_bytes))
     return written
 
 
-def check_formats(formats: Sequence[str]) -> None:
-    """Raise UserError for a format that does not exist."""
-    for name in formats:
-        if name not in FORMATS and name not in FOLDERS:
-            known = ", ".join((*FORMATS, *FOLDERS))
-            raise UserError(f"no report format {name!r}; there are {known}")
-
-
-def _write(path: Path, text: str) -> Path:
+def _write(path: Path, content: bytes) -> Path:
     with writing(path) as file:
-        file.write(text.encode())
+        file.write(content)
     return path

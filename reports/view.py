@@ -137,7 +137,8 @@ def _cell_view(
 ) -> CellView:
     cell = one.cell
     good = [record for record in one.records if record.outcome is Outcome.OK]
-    facets = labels.facets(cell, labels.run_name(run.run_id, run.plan.label), good or one.records)
+    name = labels.run_name(run.run_id, run.plan.label)
+    facets = labels.facets(cell, name, good or one.records, _phone(run, cell))
     findings = seen_findings(good, _on_cell(cell, len(good)))
     return CellView(
         anchor=anchor,
@@ -169,6 +170,11 @@ def _estimates(good: Sequence[TrialRecord]) -> dict[str, Estimate]:
         for metric, value in {**known, **energy_estimates(good)}.items()
         if value is not None
     }
+
+
+def _phone(run: RunSource, cell: Cell) -> str:
+    facts = run.plan.facts.get(cell.device_id)
+    return str(facts.values.get("model", "")) if facts else ""
 
 
 def _on_cell(cell: Cell, good: int) -> tuple[Finding, ...]:

@@ -1,12 +1,17 @@
-"""``benchfarm report``: stored runs to pages and tables."""
+"""``benchfarm report``: stored runs to pages, tables and traces."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.options import results_option
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from reports.paper.pivot import PivotRequest
 
 
 @click.command(short_help="Render stored runs.")
@@ -14,21 +19,61 @@ from harness.cli.options import results_option
 @click.option(
     "--format",
     "formats",
-    default="html",
-    show_default=True,
-    help="html, md, csv, perfetto; several with commas.",
+    help="html, md, csv, latex, json, parquet, perfetto; several with commas. "
+    "Default: html, and md for a table of your own.",
 )
+@click.option("--rows", help="A table of your own: facets as rows, such as device,engine.")
+@click.option("--cols", help="Facets as columns, such as variant.")
+@click.option("--metric", "metrics", help="What it shows, such as latency_p50,rss_peak,energy.")
+@click.option("--where", multiple=True, metavar="FACET=VALUE", help="Only cells that match.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; default: the run's own.")
 @results_option
-def report(runs: tuple[str, ...], formats: str, out: Path | None, results: Path) -> int:
+def report(
+    runs: tuple[str, ...],
+    formats: str | None,
+    rows: str | None,
+    cols: str | None,
+    metrics: str | None,
+    where: tuple[str, ...],
+    out: Path | None,
+    results: Path,
+) -> int:
     """Render stored runs; RUN is an id, a unique prefix, a label or `latest`."""
     from harness.store.store import ResultsStore
     from reports.render import check_formats, write_reports
 
-    wanted = [word.strip() for word in formats.split(",") if word.strip()]
-    check_formats(wanted)
+    request = _request(rows, cols, metrics, where)
+    wanted = _words(formats) or (["html"] if request is None else ["md"])
+    check_formats(wanted, pivot=request is not None)
     store = ResultsStore(results)
     readers = [store.resolve(selector) for selector in runs]
-    for path in write_reports(readers, wanted, out or readers[0].folder / "report"):
+    for path in write_reports(readers, wanted, out or readers[0].folder / "report", request):
         click.echo(path)
     return 0
+
+
+def _request(
+    rows: str | None, cols: str | None, metrics: str | None, where: tuple[str, ...]
+) -> PivotRequest | None:
+    """The table that was asked for, None where only the ready-made report is wanted."""
+    if not (rows or cols or metrics or where):
+        return None
+    from reports.paper.pivot import PivotRequest, check_facets, metric_name
+
+    if not rows:
+        raise UserError("a table of your own needs --rows, such as --rows device,model")
+    pairs = dict(_pair(text) for text in where)
+    check_facets((*_words(rows), *_words(cols), *pairs))
+    names = tuple(metric_name(word) for word in _words(metrics) or ["latency_p50"])
+    return PivotRequest(tuple(_words(rows)), names, tuple(_words(cols)), pairs, "table")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"--where {text!r} is not FACET=VALUE")
+    return name.strip(), value.strip()
+
+
+def _words(text: str | None) -> list[str]:
+    return [word.strip() for word in (text or "").split(",") if word.strip()]

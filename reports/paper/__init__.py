@@ -1,0 +1,1 @@
+"""Tables for publications: one model of a table, and its renderings."""

@@ -1,0 +1,99 @@
+"""The ready-made tables, and the same tables as data."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from reports.paper.data import tables_csv, tables_json, tables_markdown, tables_parquet
+from reports.paper.table import Number
+from reports.paper.tables import paper_tables
+from reports.view import build_report
+
+
+def by_name(model):
+    return {table.name: table for table in paper_tables(model)}
+
+
+def test_tables_appear_where_there_is_something_to_put_in_them(demo) -> None:
+    assert list(by_name(demo)) == [
+        *("latency", "speed-up", "quantization", "startup", "memory", "capability"),
+    ]
+
+
+def test_speed_up_is_over_float32_in_the_same_setting(demo) -> None:
+    table = by_name(demo)["speed-up"]
+    *rows, mean = table.rows
+    assert [row[0] for row in rows] == ["mobilenet_v2/int8-static"] * 2
+    ratios = [row[-1].estimate.value for row in rows]
+    assert ratios[0] == pytest.approx(12.4 / 7.65, rel=0.02)
+    assert mean[-1].estimate.value == pytest.approx((ratios[0] * ratios[1]) ** 0.5)
+    assert mean[-1].trials == 0  # it sums up others
+    assert table.trials_text == "n = 2 to 3 trials \u00d7 1 unit"
+
+
+def test_quantization_has_size_latency_and_speed_up(demo) -> None:
+    table = by_name(demo)["quantization"]
+    assert [c.heading for c in table.columns if c.metric] == [
+        *("model size", "latency p50", "speed-up"),
+    ]
+    fp32, int8 = table.rows[:2]
+    assert fp32[-1] is None
+    assert isinstance(int8[-1], Number)
+
+
+def test_what_ran_where(demo) -> None:
+    table = by_name(demo)["capability"]
+    assert [c.heading for c in table.columns[2:]] == ["tflite cpu", "onnxruntime cpu"]
+    assert {row[2] for row in table.rows} == {"yes"}
+
+
+def test_only_failures_give_no_table_with_numbers(made_up) -> None:
+    run = made_up.demo_run()
+    for trial in run.plan.trials:
+        run.trials[trial.id] = made_up.make_failure(trial)
+    tables = paper_tables(build_report([run]))
+    assert all(not table.numbers for table in tables)
+    assert tables_csv(tables)
+    assert tables_markdown(tables)
+    assert tables_parquet(tables)
+
+
+def test_one_trial_has_a_value_and_no_interval(made_up) -> None:
+    plan = made_up.make_plan([made_up.make_cell()], 1)
+    trials = {t.id: made_up.make_trial(t, p50_ms=9, seed=1) for t in plan.trials}
+    table = by_name(build_report([made_up.MemoryRun(plan, trials)]))["latency"]
+    assert all(number.shown.plus_minus == "" for number in table.numbers)
+    assert table.trials_text == "n = 1 trial \u00d7 1 unit"
+
+
+def test_csv_and_parquet_hold_every_number_in_full(demo) -> None:
+    import pandas as pd
+
+    tables = paper_tables(demo)
+    frames = [
+        pd.read_csv(io.StringIO(tables_csv(tables))),
+        pd.read_parquet(io.BytesIO(tables_parquet(tables))),
+    ]
+    expected = [one.estimate.value for table in tables for one in table.numbers]
+    for frame in frames:
+        assert frame["value"].tolist() == pytest.approx(expected, rel=1e-15)
+        assert frame["trials"].max() == 3
+
+
+def test_json_says_what_the_caption_says(demo) -> None:
+    documents = json.loads(tables_json(paper_tables(demo)))
+    assert [d["name"] for d in documents] == list(by_name(demo))
+    latency = documents[0]
+    assert "1 unit" in latency["caption"]
+    assert latency["on_every_number"] == ["SYNTHETIC-MODEL"]
+    shown = latency["rows"][1][2]
+    assert (shown["shown"], shown["best"]) == ("7.660(52)", True)
+
+
+def test_markdown_marks_best_and_doubts(demo) -> None:
+    text = tables_markdown(paper_tables(demo))
+    assert "**7.660(52)**" in text
+    assert "INTERFERENCE" in text
