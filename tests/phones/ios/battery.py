@@ -6,7 +6,6 @@ unsigned number of the profile's width, as on real phones through a host's plist
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,13 +46,13 @@ def battery_registry(phone: Phone) -> dict[str, Any]:
         "Serial": f"SIM{phone.number:06}",
         "Temperature": gauge.decidegrees * 10,
         "TimeRemaining": 65535,
-        "UpdateTime": int(time.time() - age_s),
+        "UpdateTime": int(phone.now().timestamp() - age_s),
         "Voltage": gauge.voltage_uv // 1000,
         "built-in": True,
     }
     if profile.power_telemetry:
         entry["PowerTelemetryData"] = _telemetry(phone, gauge.at_s, reading.energy_j)
-    return entry
+    return {key: entry[key] for key in entry if key not in phone.condition.missing_keys}
 
 
 def _telemetry(phone: Phone, at_s: float, energy_j: float) -> dict[str, Any]:

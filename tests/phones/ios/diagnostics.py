@@ -52,9 +52,9 @@ def _registry(phone: Phone, request: dict[str, Any]) -> dict[str, Any]:
 def _gas_gauge(phone: Phone) -> dict[str, Any]:
     entry = battery_registry(phone)
     return {
-        "CycleCount": entry["CycleCount"],
-        "DesignCapacity": entry["DesignCapacity"],
-        "FullChargeCapacity": entry["NominalChargeCapacity"],
+        "CycleCount": entry.get("CycleCount"),
+        "DesignCapacity": entry.get("DesignCapacity"),
+        "FullChargeCapacity": entry.get("NominalChargeCapacity"),
         "Status": "Success",
     }
 

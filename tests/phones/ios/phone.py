@@ -12,7 +12,7 @@ import itertools
 import shutil
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ class Condition:
     storage_full: bool = False
     tunnel_up: bool = True
     refused_ports: set[int] = field(default_factory=set)
+    #: Keys that this phone's values and battery lack, as some model's or version's do.
+    missing_keys: set[str] = field(default_factory=set)
     #: The next so many DVT calls work; None without a limit.
     dvt_calls_left: int | None = None
 
@@ -75,6 +77,7 @@ class Phone:
         self.ecid = int(hashlib.sha256(self.udid.encode()).hexdigest()[:12], 16)
         self.seconds = seconds
         self.booted_at_s = seconds()
+        self._epoch = datetime.now(UTC) - timedelta(seconds=seconds())
         self.condition = Condition()
         self.physics = Physics(_spec(profile), seconds, seed=number)
         self.faults = FaultScript(seconds, faults)
@@ -102,6 +105,10 @@ class Phone:
             (folder / part).mkdir(parents=True, exist_ok=True)
         self.apps: dict[str, App] = {}
         self.install(runner_app())
+
+    def now(self) -> datetime:
+        """The phone's calendar clock, which follows ``seconds``."""
+        return self._epoch + timedelta(seconds=self.seconds())
 
     # --- connections ------------------------------------------------------------------------
 
@@ -229,7 +236,7 @@ class Phone:
 
     def log(self, process: str, text: str) -> None:
         """Write a line of the system log, in the form of syslog_relay."""
-        stamp = datetime.now(UTC).strftime("%b %e %H:%M:%S")
+        stamp = self.now().strftime("%b %e %H:%M:%S")
         self.syslog.append(f"{stamp} {self.name} {process} <Notice>: {text}")
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,12 +44,12 @@ def jetsam_report(phone: Phone, app: App, pid: int) -> None:
     body = {
         "product": phone.profile.product_type,
         "build": _os_version(phone),
-        "date": _stamp(),
+        "date": _stamp(phone),
         "memoryStatus": {"pageSize": _PAGE_BYTES, "memoryPages": {"free": 8686, "active": 55880}},
         "largestProcess": app.executable,
         "processes": [bystander, victim],
     }
-    _write(phone, f"JetsamEvent-{_file_stamp()}.ips", {"bug_type": "298"}, body)
+    _write(phone, f"JetsamEvent-{_file_stamp(phone)}.ips", {"bug_type": "298"}, body)
     limit_mb = limit_pages * _PAGE_BYTES >> 20
     phone.log(
         "kernel[0]",
@@ -78,7 +77,7 @@ def crash_report(phone: Phone, app: App, pid: int) -> None:
         "procName": app.executable,
         "procPath": f"{app.path}/{app.executable}",
         "modelCode": phone.profile.product_type,
-        "captureTime": _stamp(),
+        "captureTime": _stamp(phone),
         "bundleInfo": {"CFBundleIdentifier": app.bundle_id},
         "exception": {
             "codes": "0x0000000000000001, 0x0000000000000010",
@@ -94,13 +93,13 @@ def crash_report(phone: Phone, app: App, pid: int) -> None:
         },
         "faultingThread": 0,
     }
-    _write(phone, f"{app.executable}-{_file_stamp()}.ips", header, body)
+    _write(phone, f"{app.executable}-{_file_stamp(phone)}.ips", header, body)
     phone.log(f"ReportCrash[{pid + 1}]", f"formulated report for {app.executable}[{pid}]")
 
 
 def _write(phone: Phone, name: str, header: dict[str, Any], body: dict[str, Any]) -> None:
     header |= {
-        "timestamp": _stamp(),
+        "timestamp": _stamp(phone),
         "os_version": _os_version(phone),
         "incident_id": str(uuid.uuid4()).upper(),
     }
@@ -112,9 +111,9 @@ def _os_version(phone: Phone) -> str:
     return f"iPhone OS {phone.profile.ios} ({phone.profile.build})"
 
 
-def _stamp() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-4] + " +0000"
+def _stamp(phone: Phone) -> str:
+    return phone.now().strftime("%Y-%m-%d %H:%M:%S.%f")[:-4] + " +0000"
 
 
-def _file_stamp() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S-%f")
+def _file_stamp(phone: Phone) -> str:
+    return phone.now().strftime("%Y-%m-%d-%H%M%S-%f")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,8 @@ PUBLIC_KEYS = frozenset(
 def values(phone: Phone, domain: str) -> dict[str, Any]:
     """All values of a domain; empty for one the phone does not have."""
     make = _DOMAINS.get(domain)
-    return make(phone) if make is not None else {}
+    found = make(phone) if make is not None else {}
+    return {key: found[key] for key in found if key not in phone.condition.missing_keys}
 
 
 def wifi_address(udid: str) -> str:
@@ -67,7 +67,7 @@ def _root(phone: Phone) -> dict[str, Any]:
         "ProtocolVersion": "2",
         "RegionInfo": "LL/A",
         "SerialNumber": serial,
-        "TimeIntervalSince1970": time.time(),
+        "TimeIntervalSince1970": phone.now().timestamp(),
         "TimeZone": "Etc/UTC",
         "TrustedHostAttached": True,
         "UniqueChipID": phone.ecid,

@@ -1,0 +1,419 @@
+"""The real pymobiledevice3 drives simulated iPhones of every kind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+
+from harness.wire import messages as m
+from harness.wire.codec import Decoder, encode
+from phones.ios.apps import RUNNER_BUNDLE as RUNNER
+from phones.ios.apps import RUNNER_PORT, TOKEN_FILE
+from phones.ios.packages import make_ipa
+from phones.ios.profiles import PROFILES
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # the library's own
+
+
+@asynccontextmanager
+async def session(udid=None, **options):
+    from pymobiledevice3.lockdown import create_using_usbmux
+
+    phone = await create_using_usbmux(serial=udid, **({"autopair": False} | options))
+    try:
+        yield phone
+    finally:
+        await phone.close()
+
+
+async def app_port(udid, port=RUNNER_PORT):
+    from pymobiledevice3.usbmux import select_device
+
+    device = await select_device(udid)
+    return await asyncio.open_connection(sock=await device.connect(port))
+
+
+async def until_open(udid, port=RUNNER_PORT):
+    from pymobiledevice3.exceptions import ConnectionFailedError
+
+    while True:
+        try:
+            return await app_port(udid, port)
+        except ConnectionFailedError:
+            await asyncio.sleep(0.02)
+
+
+async def greet(link, token):
+    reader, writer = link
+    writer.write(encode(m.Hello(m.WIRE_VERSION, token)))
+    decoder = Decoder()
+    while not (packets := decoder.feed(await reader.read(1 << 16))):
+        pass
+    return packets[0].message
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_who_the_phone_is(profile, farm, pymobiledevice3, home_is_empty):
+    simulated = farm(profile)
+
+    async def work():
+        async with session() as phone:
+            percent = await phone.get_value("com.apple.mobile.battery", "BatteryCurrentCapacity")
+            return phone.all_values, phone.display_name, phone.paired, percent
+
+    values, name, paired, percent = pymobiledevice3(work)
+    expected = PROFILES[profile]
+    assert values["BenchfarmSimulated"] is True
+    assert values["UniqueDeviceID"] == simulated.phones[0].udid
+    assert (values["ProductVersion"], values["BuildVersion"]) == (expected.ios, expected.build)
+    assert name.startswith(expected.marketing_name)
+    assert paired
+    assert percent == 80
+
+
+def test_names_and_ways_of_phones(farm, pymobiledevice3):
+    odd = '<b>\N{PILE OF POO} "&\u202e'
+    simulated = farm(*["iphone15-ios18"] * 3, names=[odd, odd, ""], network=[1])
+
+    async def work():
+        from pymobiledevice3.usbmux import list_devices
+
+        found = await list_devices()
+        names = []
+        for phone in simulated.phones:
+            async with session(phone.udid) as connected:
+                names.append(connected.all_values["DeviceName"])
+        return [(device.serial, device.connection_type) for device in found], names
+
+    found, names = pymobiledevice3(work)
+    udids = [phone.udid for phone in simulated.phones]
+    both = [(udids[0], "USB"), (udids[1], "USB"), (udids[1], "Network"), (udids[2], "USB")]
+    assert found == both
+    assert names == [odd, odd, ""]
+
+
+def test_pairing_is_done_once_and_kept_by_usbmuxd(farm, pymobiledevice3):
+    simulated = farm(paired=False)
+
+    async def work():
+        async with session() as stranger:
+            public = stranger.all_values
+        async with session(autopair=True, pair_timeout=5) as first:
+            paired = first.paired
+        async with session() as again:
+            return public, paired, again.paired, again.all_values
+
+    public, paired, again, values = pymobiledevice3(work)
+    assert "SerialNumber" not in public
+    assert public["BenchfarmSimulated"] is True
+    assert (paired, again) == (True, True)
+    assert "SerialNumber" in values
+    assert list(simulated.usbmuxd.records) == [simulated.phones[0].udid]
+
+
+def test_a_record_of_another_host_is_refused(farm, pymobiledevice3):
+    simulated = farm()
+    phone = simulated.phones[0]
+    simulated.call(phone.hosts.clear)
+
+    async def work():
+        async with session() as stranger:
+            return stranger.paired
+
+    assert pymobiledevice3(work) is False
+
+
+def test_files_go_and_come_back_and_stay_in_documents(farm, pymobiledevice3, home_is_empty):
+    simulated = farm()
+    data = os.urandom(5_000_001)
+
+    async def work():
+        from pymobiledevice3.exceptions import AfcException
+        from pymobiledevice3.services.afc import AfcService
+        from pymobiledevice3.services.house_arrest import HouseArrestService
+
+        async with session() as phone, AfcService(phone) as files:
+            await files.makedirs("/a/b")
+            await files.set_file_contents("/a/b/c.bin", data)
+            assert await files.get_file_contents("/a/b/c.bin") == data
+            assert (await files.stat("/a/b/c.bin"))["st_size"] == len(data)
+            await files.rename("/a/b/c.bin", "/a/d.bin")
+            assert await files.listdir("/a") == ["b", "d.bin"]
+            await files.rm("/a")
+            assert await files.listdir("/") == []
+        async with (
+            session() as phone,
+            await HouseArrestService.create(phone, RUNNER, documents_only=True) as files,
+        ):
+            await files.set_file_contents("/Documents/x", b"1")
+            for outside in ("/", "/Library", "/Documents/../../../media"):
+                with pytest.raises(AfcException):
+                    await files.listdir(outside)
+
+    pymobiledevice3(work)
+    assert (simulated.phones[0].apps[RUNNER].documents / "x").read_bytes() == b"1"
+
+
+def test_battery_changes_only_when_the_gauge_says_so(farm, pymobiledevice3):
+    now = [1000.0]
+    simulated = farm("iphone14pro-ios17.6", seconds=lambda: now[0])
+    phone = simulated.phones[0]
+
+    async def read():
+        from pymobiledevice3.services.diagnostics import DiagnosticsService
+
+        async with session() as phone_, DiagnosticsService(phone_) as diagnostics:
+            return await diagnostics.get_battery()
+
+    phone.physics.set_plugged(False)
+    now[0] += 40
+    first = pymobiledevice3(read)
+    phone.physics.set_load("test", 1.0)
+    now[0] += 5
+    assert pymobiledevice3(read)["InstantAmperage"] == first["InstantAmperage"]
+    now[0] += 60
+    later = pymobiledevice3(read)
+    assert later["InstantAmperage"] != first["InstantAmperage"]
+    assert later["UpdateTime"] > first["UpdateTime"]
+    assert first["InstantAmperage"] > 0xFF00  # negative, as 16 bits without a sign
+    gained = later["PowerTelemetryData"], first["PowerTelemetryData"]
+    counts = [each["SystemLoadAccumulatorCount"] for each in gained]
+    loads = [each["AccumulatedSystemLoad"] for each in gained]
+    mean_mw = (loads[0] - loads[1]) / (counts[0] - counts[1])
+    assert 3000 < mean_mw < 7000  # 5 W busy, the screen, and rest
+
+
+def test_apps_are_installed_by_the_systems_rules(farm, pymobiledevice3, tmp_path):
+    simulated = farm()
+    udid = simulated.phones[0].udid
+    cases = {
+        "good": {"bundle_id": f"{RUNNER}.b1", "udids": [udid]},
+        "unsigned": {"bundle_id": f"{RUNNER}.b2", "signed": False},
+        "elsewhere": {"bundle_id": f"{RUNNER}.b3", "udids": ["another phone"]},
+        "team": {"team": "OTHERTEAM1"},
+        "new": {"minimum_ios": "99.0"},
+    }
+    for name, options in cases.items():
+        make_ipa(tmp_path / f"{name}.ipa", **options)
+    (tmp_path / "text.ipa").write_text("no zip")
+
+    async def work():
+        from pymobiledevice3.exceptions import AppInstallError
+        from pymobiledevice3.services.installation_proxy import InstallationProxyService
+
+        refusals = {}
+        async with session() as phone, InstallationProxyService(phone) as proxy:
+            for path in sorted(tmp_path.glob("*.ipa")):
+                try:
+                    await proxy.install_from_local(path)
+                except AppInstallError as error:
+                    refusals[path.stem] = str(error)
+            installed = sorted(await proxy.get_apps("User"))
+            await proxy.uninstall(f"{RUNNER}.b1")
+            return refusals, installed, sorted(await proxy.get_apps("User"))
+
+    refusals, installed, after = pymobiledevice3(work)
+    assert installed == [RUNNER, f"{RUNNER}.b1"]
+    assert after == [RUNNER]
+    assert {name: text.split(":")[0] for name, text in refusals.items()} == {
+        "elsewhere": "ApplicationVerificationFailed",
+        "new": "DeviceOSVersionTooLow",
+        "team": "MismatchedApplicationIdentifierEntitlement",
+        "text": "PackageExtractionFailed",
+        "unsigned": "ApplicationVerificationFailed",
+    }
+
+
+def test_the_app_opened_by_hand_takes_its_token_from_documents(farm, pymobiledevice3):
+    simulated = farm()
+    phone = simulated.phones[0]
+
+    async def work():
+        from pymobiledevice3.exceptions import ConnectionFailedError
+        from pymobiledevice3.services.house_arrest import HouseArrestService
+
+        with pytest.raises(ConnectionFailedError):
+            await app_port(phone.udid)
+        simulated.open_app(0)
+        async with (
+            session() as paired,
+            await HouseArrestService.create(paired, RUNNER, documents_only=True) as files,
+        ):
+            await files.set_file_contents(f"/Documents/{TOKEN_FILE}", b"by hand")
+        link = await until_open(phone.udid)
+        ready = await greet(link, "by hand")
+        link[1].close()
+        return ready
+
+    assert isinstance(pymobiledevice3(work), m.Ready)
+    assert not (phone.apps[RUNNER].documents / TOKEN_FILE).exists()
+
+
+async def launch_and_kill(provider, phone):
+    """Launch with a token, talk to the runner, read samples, kill it."""
+    from pymobiledevice3.exceptions import ConnectionFailedError
+    from pymobiledevice3.services.dvt.instruments.dvt_provider import DvtProvider
+    from pymobiledevice3.services.dvt.instruments.process_control import ProcessControl
+    from pymobiledevice3.services.dvt.instruments.sysmontap import Sysmontap
+
+    async with DvtProvider(provider) as dvt, ProcessControl(dvt) as control:
+        environment = {"BENCHFARM_TOKEN": "tökén", "BENCHFARM_PORT": "5001"}
+        pid = await control.launch(RUNNER, arguments=["a b", "ü"], environment=environment)
+        assert phone.apps[RUNNER].process.arguments == ["a b", "ü"]
+        link = await until_open(phone.udid, 5001)
+        assert isinstance(await greet(link, "tökén"), m.Ready)
+        async with await Sysmontap.create(dvt, interval=20) as samples:
+            async for processes in samples.iter_processes():
+                assert pid in {process["pid"] for process in processes}
+                break
+        with pytest.raises(AssertionError):
+            await control.launch("no.such.app")
+        await control.kill(pid)
+        with pytest.raises(ConnectionFailedError):
+            await app_port(phone.udid, 5001)
+        link[1].close()
+
+
+@pytest.mark.parametrize("profile", ["iphone8-ios15", "iphone12-ios16"])
+def test_launch_before_17_needs_no_tunnel(profile, farm, pymobiledevice3, home_is_empty):
+    phone = farm(profile).phones[0]
+
+    async def work():
+        async with session() as paired:
+            await launch_and_kill(paired, phone)
+
+    pymobiledevice3(work)
+
+
+@pytest.mark.parametrize("profile", ["iphone14pro-ios17.6", "iphone15-ios18", "iphone17pro-ios26"])
+def test_launch_through_the_tunnel_without_root(profile, farm, pymobiledevice3, home_is_empty):
+    phone = farm(profile).phones[0]
+
+    async def work():
+        from pymobiledevice3.exceptions import InvalidServiceError
+        from pymobiledevice3.remote.core_device.app_service import AppServiceService
+        from pymobiledevice3.remote.userspace_tunnel import UserspaceRsdTunnel
+        from pymobiledevice3.services.dvt.instruments.dvt_provider import DvtProvider
+
+        async with session() as paired:
+            with pytest.raises(InvalidServiceError):
+                await DvtProvider(paired).connect()
+        async with UserspaceRsdTunnel(serial=phone.udid, autopair=False) as tunnel:
+            await launch_and_kill(tunnel, phone)
+            async with AppServiceService(tunnel) as apps:
+                launched = await apps.launch_application(RUNNER, environment={"A": "ß"})
+                pid = launched["processToken"]["processIdentifier"]
+                assert phone.apps[RUNNER].process.environment == {"A": "ß"}
+                tokens = await apps.list_processes()
+                assert pid in {token["processIdentifier"] for token in tokens}
+                await apps.send_signal_to_process(pid, 9)
+                assert phone.apps[RUNNER].process is None
+
+    pymobiledevice3(work)
+
+
+def test_large_files_go_through_the_tunnel(farm, pymobiledevice3):
+    phone = farm("iphone15-ios18").phones[0]
+    data = os.urandom(6_000_000)
+
+    async def work():
+        from pymobiledevice3.remote.userspace_tunnel import UserspaceRsdTunnel
+        from pymobiledevice3.services.afc import AfcService
+
+        async with (
+            UserspaceRsdTunnel(serial=phone.udid, autopair=False) as tunnel,
+            AfcService(tunnel) as files,
+        ):
+            await files.set_file_contents("/x", data)
+            assert await files.get_file_contents("/x") == data
+
+    pymobiledevice3(work, seconds=40)
+
+
+def test_launch_on_17_0_by_tunneld(farm, pymobiledevice3):
+    simulated = farm("iphone13-ios17.0")
+    phone = simulated.phones[0]
+
+    async def work():
+        from pymobiledevice3.exceptions import InvalidServiceError
+        from pymobiledevice3.remote.tunnel_service import CoreDeviceTunnelProxy
+        from pymobiledevice3.tunneld.api import get_tunneld_device_by_udid
+
+        async with session() as paired:
+            with pytest.raises(InvalidServiceError):
+                await CoreDeviceTunnelProxy.create(paired)
+        where = ("127.0.0.1", simulated.tunneld.port)
+        tunnel = await get_tunneld_device_by_udid(phone.udid, where)
+        async with tunnel:
+            await launch_and_kill(tunnel, phone)
+
+    pymobiledevice3(work)
+
+
+def test_system_log_and_reports(farm, pymobiledevice3, home_is_empty):
+    simulated = farm("iphone12-ios16")
+    phone = simulated.phones[0]
+
+    async def work():
+        from pymobiledevice3.services.crash_reports import CrashReportsManager
+        from pymobiledevice3.services.dvt.instruments.dvt_provider import DvtProvider
+        from pymobiledevice3.services.dvt.instruments.process_control import ProcessControl
+        from pymobiledevice3.services.syslog import SyslogService
+
+        async with session() as paired:
+            async with DvtProvider(paired) as dvt, ProcessControl(dvt) as control:
+                await control.launch(RUNNER)
+            simulated.fault(0, "out-of-memory@now")
+            async for line in SyslogService(paired).watch():
+                if "exceeded mem limit" in line:
+                    break
+            async with CrashReportsManager(paired) as reports:
+                (name,) = [path for path in await reports.ls("/") if "JetsamEvent" in path]
+                return (await reports.afc.get_file_contents(name)).decode()
+
+    text = pymobiledevice3(work)
+    assert '"reason": "per-process-limit"' in text
+    assert phone.profile.build in text
+
+
+def test_phones_come_and_go(farm, pymobiledevice3):
+    simulated = farm()
+
+    async def work():
+        from pymobiledevice3.usbmux import create_mux
+
+        mux = await create_mux()
+        await mux.listen()
+        await mux.receive_device_state_update()
+        before = mux.devices[0].devid
+        simulated.fault(0, "usb-reset@now")
+        await mux.receive_device_state_update()
+        assert mux.devices == []
+        await mux.receive_device_state_update()
+        after = mux.devices[0].devid
+        await mux.close()
+        return before, after
+
+    before, after = pymobiledevice3(work)
+    assert after != before
+
+
+def test_ten_phones_at_once(farm, pymobiledevice3):
+    simulated = farm(*["iphone12-ios16"] * 10)
+    began = time.perf_counter()
+
+    async def one(udid):
+        from pymobiledevice3.services.diagnostics import DiagnosticsService
+
+        async with session(udid) as phone, DiagnosticsService(phone) as diagnostics:
+            return (await diagnostics.get_battery())["Serial"]
+
+    async def work():
+        return await asyncio.gather(*(one(phone.udid) for phone in simulated.phones))
+
+    assert pymobiledevice3(work) == [f"SIM{number:06}" for number in range(10)]
+    assert time.perf_counter() - began < 10
