@@ -159,3 +159,19 @@ class Agent(Protocol):
 
     def open(self, device_id: str) -> Device:
         """Take hold of one discovered device."""
+
+
+@runtime_checkable
+class Hinting(Protocol):
+    """An agent that can tell why it sees no devices at all."""
+
+    def hint(self) -> str | None:
+        """What to do so that devices can be seen, None when there is nothing to say."""
+
+
+@runtime_checkable
+class Capturing(Protocol):
+    """An agent that can record a device's answers, for a simulated device that gives them again."""
+
+    def capture(self, device_id: str, deadline: Deadline, cancel: CancelToken) -> dict[str, object]:
+        """The answers to everything the agent asks, without serial numbers and names, for JSON."""

@@ -40,6 +40,10 @@ class Seen:
     problem: str = ""
 
 
+#: Who is at the end of a connection does not change while it has its number.
+_IDENTIFIED: dict[tuple[int, str, int | None], Seen] = {}
+
+
 class AndroidAgent:
     """Implements :class:`harness.device.Agent` for Android phones.
 
@@ -68,6 +72,12 @@ class AndroidAgent:
             return (_no_adbutils(),)
         return sightings(self._look(deadline, cancel), self._known)
 
+    def hint(self) -> str | None:
+        """That no adb server runs."""
+        if self._server.is_running():
+            return None
+        return f"no adb server on port {self._server.port}; to see phones: adb start-server"
+
     def open(self, device_id: str) -> AndroidDevice:
         """Take hold of a phone; raises DeviceUnavailable where it is not attached."""
         if device_id not in self._known:
@@ -92,6 +102,15 @@ class AndroidAgent:
     def _identify(self, transport: Transport, deadline: Deadline, cancel: CancelToken) -> Seen:
         if transport.state != "device":
             return Seen(transport, transport.serial)
+        key = (self._server.port, transport.serial, transport.transport_id)
+        if transport.transport_id is not None and key in _IDENTIFIED:
+            return _IDENTIFIED[key]
+        seen = self._ask(transport, deadline, cancel)
+        if not seen.problem:
+            _IDENTIFIED[key] = seen
+        return seen
+
+    def _ask(self, transport: Transport, deadline: Deadline, cancel: CancelToken) -> Seen:
         phone = Phone(self._server, f"{_PREFIX}{transport.serial}", transport.serial, self._clock)
         phone.use(transport)
         try:

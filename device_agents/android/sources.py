@@ -20,7 +20,8 @@ _ZONES = 100
 _POLICIES = 12
 #: Zones that are read beside skin and battery: each costs time in every sample.
 _MOST_ZONES = 8
-_GAUGES = ("battery", "bms", "maxfg", "max77759", "mtk-gauge", "sec-fuelgauge", "bq27541-0")
+#: The gauge's own driver first: what is called ``battery`` beside one may be stale.
+_GAUGES = ("maxfg", "max77759", "bms", "mtk-gauge", "sec-fuelgauge", "bq27541-0", "battery")
 _GAUGE_FILES = ("current_now", "voltage_now", "capacity", "charge_counter", "temp")
 _GPU_FILES = {
     "gpu_hz": ("/sys/class/kgsl/kgsl-3d0/gpuclk",),

@@ -69,6 +69,8 @@ def _device_checks() -> Iterator[Check]:
 
     found = lab.sightings()
     facts = lab.facts_of(found, CancelToken())
+    for hint in lab.hints():
+        yield "devices", DOUBT, hint
     for sighting in found:
         name = f"device {sighting.device_id}"
         if not sighting.ready:
@@ -95,14 +97,20 @@ def _facts_checks(
 def _restore(results: Path) -> None:
     from harness.cli import lab
     from harness.clock import Deadline, SystemClock
+    from harness.errors import DeviceError
     from harness.fleet.lease import Lease
     from harness.store.store import ResultsStore
 
     for sighting in lab.sightings():
+        if not sighting.ready:
+            click.echo(f"{sighting.device_id} was left alone: {sighting.state}", err=True)
+            continue
         with Lease.acquire(sighting.device_id, "doctor --restore"):
             device = lab.open_device(sighting.device_id)
             try:
                 device.restore(Deadline(SystemClock(), lab.FACTS_TIMEOUT_S))
+            except DeviceError as error:
+                click.echo(f"not restored: {error}", err=True)
             finally:
                 device.close()
     ResultsStore(results).recover()

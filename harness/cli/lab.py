@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 from device_agents.registry import agent_for, agents
 from harness.clock import CancelToken, Deadline, SystemClock
-from harness.device import Device, Sighting
+from harness.device import Device, Hinting, Sighting
 from harness.errors import DeviceError
 from harness.fleet.lease import Lease
 from harness.record import DeviceFacts
 
 DISCOVERY_TIMEOUT_S = 15.0
 FACTS_TIMEOUT_S = 30.0
+_AT_ONCE = 16
 
 
 def sightings() -> list[Sighting]:
@@ -31,20 +33,31 @@ def open_device(device_id: str) -> Device:
     return agent_for(device_id).open(device_id)
 
 
+def hints() -> list[str]:
+    """What agents that see nothing have to say about it."""
+    found = (agent.hint() for agent in agents() if isinstance(agent, Hinting))
+    return [hint for hint in found if hint is not None]
+
+
 def facts_of(found: Iterable[Sighting], cancel: CancelToken) -> dict[str, DeviceFacts]:
-    """The facts of every ready device; one that does not answer is left out."""
-    clock, facts = SystemClock(), {}
-    for sighting in found:
-        if not sighting.ready:
-            continue
-        device = open_device(sighting.device_id)
-        try:
-            facts[sighting.device_id] = device.facts(Deadline(clock, FACTS_TIMEOUT_S), cancel)
-        except DeviceError:
-            continue  # the plan will say that no device matched, `devices` says why
-        finally:
-            device.close()
-    return facts
+    """The facts of every ready device, asked at once; one that does not answer is left out."""
+    ready = [sighting.device_id for sighting in found if sighting.ready]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        answers = pool.map(lambda device_id: _facts(device_id, cancel), ready)
+        return {one.device_id: one for one in answers if one is not None}
+
+
+def _facts(device_id: str, cancel: CancelToken) -> DeviceFacts | None:
+    try:
+        device = open_device(device_id)
+    except DeviceError:
+        return None  # the plan will say that no device matched, `devices` says why
+    try:
+        return device.facts(Deadline(SystemClock(), FACTS_TIMEOUT_S), cancel)
+    except DeviceError:
+        return None
+    finally:
+        device.close()
 
 
 def lease_all(device_ids: Sequence[str], purpose: str, stack: ExitStack) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table as RichTable
 
 #: What reports print where nothing was measured.
 NOT_MEASURED = "\u2014"
@@ -45,17 +49,30 @@ def print_table(table: TableLike) -> None:
 
 
 def _print_rich(table: TableLike) -> None:
-    from rich.box import SIMPLE
     from rich.console import Console
+
+    Console(highlight=False).print(_grid(table))
+
+
+def grid(table: TableLike) -> Group:
+    """``table`` and its notes, for a live view."""
+    from rich.console import Group
+    from rich.text import Text
+
+    return Group(_grid(table), *(Text(note) for note in table.notes))
+
+
+def _grid(table: TableLike) -> RichTable:
+    from rich.box import SIMPLE
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=SIMPLE, pad_edge=False, header_style="bold")
+    made = Table(box=SIMPLE, pad_edge=False, header_style="bold")
     for header in table.headers:
-        grid.add_column(header, justify=_side(header, table), overflow="fold")
+        made.add_column(header, justify=_side(header, table), overflow="fold")
     for row in table.rows:
-        grid.add_row(*(Text(cell) for cell in row))
-    Console(highlight=False).print(grid)
+        made.add_row(*(Text(cell) for cell in row))
+    return made
 
 
 def _print_plain(table: TableLike) -> None:
