@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import harness
 
 
 def harness_facts() -> dict[str, str]:
-    """``version``, and ``commit`` and ``dirty`` when the package lies in a git checkout."""
-    facts = {"version": harness.__version__}
+    """``version``, ``host_cores`` of the lab machine, and ``commit`` and ``dirty`` when the
+    package lies in a git checkout.
+    """
+    facts = {"version": harness.__version__, "host_cores": str(os.cpu_count() or 0)}
     root = Path(harness.__file__).resolve().parents[1]
     if not (root / ".git").exists():
         return facts

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.conductor.metrics import USED_CHANNELS, repeat_metrics, trial_metrics
+from harness.conductor.metrics import is_used, repeat_metrics, trial_metrics
 from harness.device import Reading, Runner
 from harness.record import (
     BlockRecord,
@@ -25,6 +25,7 @@ from harness.record import (
     Trial,
     TrialRecord,
 )
+from harness.stats.operators import Profile
 from harness.stats.samples import Int64Array
 from harness.stats.summary import undisturbed
 from harness.store.columns import Trace
@@ -70,6 +71,8 @@ class Attempt:
         self.unprepared: tuple[str, ...] = ()
         self.idle_spans: list[tuple[int, int]] = []  #: on the host's clock
         self.score: Score | None = None  #: of the accuracy pass
+        self.operators_ns: float | None = None  #: of the profile pass
+        self.unavailable: str | None = None  #: why the trial is left out after all
         self.failure: Failure | None = None
         self.runner_log = ""
 
@@ -94,6 +97,11 @@ class Attempt:
         """Mark a stored block as disturbed."""
         self._writer.taint(block.seq, reason)
 
+    def add_profile(self, profile: Profile) -> None:
+        """Store the profile."""
+        self._writer.add_profile(profile)
+        self.operators_ns = profile.operators_ns
+
     def add_readings(self, readings: Sequence[Reading]) -> None:
         """Store telemetry."""
         if readings:
@@ -111,13 +119,15 @@ class Attempt:
         times = self._load_times()
         samples, blocks = self._writer.samples(), self._writer.blocks()
         wanted = power_channels(self.channels) if self.idle_spans else frozenset[str]()
-        traces = self._traces_on_runner_clock(USED_CHANNELS | wanted)
+        traces = self._traces_on_runner_clock(wanted)
         placed = self._placed()
         tainted = tuple(block for block in blocks if block.tainted) if self.guarded else ()
         clean = undisturbed(samples, blocks) if tainted else (samples, blocks)
         metrics = trial_metrics(cell, times, *clean, traces, context.memory)
         metrics |= repeat_metrics(samples, blocks) if self.guarded else {}
         metrics |= self.score.metrics if self.score else {}
+        if self.operators_ns is not None:
+            metrics["operators_ns"] = self.operators_ns
         energy = self._energy(context, blocks, traces)
         metrics |= energy.metrics if energy else {}
         findings = check_trial(
@@ -133,6 +143,9 @@ class Attempt:
                 warmup_capped=self.warmup_capped,
                 gate_timeout="; ".join(self._missed) or None,
                 cooling=self.cooling,
+                channels=self.channels,
+                states=(self.state_before, self.state_after),
+                host_cores=float(context.harness.get("host_cores", 0)),
                 unprepared=self.unprepared,
                 placement=placed,
             )
@@ -142,6 +155,8 @@ class Attempt:
         outcome, reason = Outcome.FAILED, None
         if self.failure is None:
             outcome, reason = apply_require(Outcome.OK, findings, context.require, placed)
+            if self.unavailable is not None:
+                outcome, reason = Outcome.SKIPPED, self.unavailable
         return TrialRecord(
             run_id=context.run_id,
             trial=self.trial,
@@ -197,15 +212,18 @@ class Attempt:
 
     def _traces_on_runner_clock(self, names: frozenset[str]) -> dict[str, Trace]:
         """Telemetry moved to the clock of the samples, so that both can be laid side by side."""
-        found = {}
-        for channel in self.channels:
-            if channel.unavailable is None and channel.name in names:
-                trace = self._writer.trace(channel.name)
-                at_ns = trace.at_ns
-                if channel.clock == "host":
-                    at_ns = self._on_runner_clock(at_ns)
-                found[channel.name] = Trace(at_ns, trace.value)
-        return found
+        wanted = {
+            item.name: item.clock
+            for item in self.channels
+            if item.unavailable is None and (item.name in names or is_used(item.name))
+        }
+        return {
+            name: Trace(
+                self._on_runner_clock(trace.at_ns) if wanted[name] == "host" else trace.at_ns,
+                trace.value,
+            )
+            for name, trace in self._writer.traces(wanted).items()
+        }
 
     def _on_runner_clock(self, host_ns: Int64Array) -> Int64Array:
         """Times of the host on the runner's clock; the offset is interpolated between the pings."""

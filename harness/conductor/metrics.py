@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.channels import FOREIGN_CPU, PSS, RSS, RSS_PEAK, RUNNER_CPU
+from harness.channels import (
+    FOREIGN_CPU,
+    HOST_BUSY,
+    NEIGHBOUR_TRIALS,
+    PSS,
+    RSS,
+    RSS_PEAK,
+    RUNNER_CPU,
+    THERMAL_STATUS,
+    frequency_max,
+)
 from harness.record import BlockRecord, Cell, LoadTimes
 from harness.scenario import Cold, MemoryPass, Sustained
 from harness.stats.samples import Samples
@@ -14,8 +24,15 @@ from harness.stats.summary import summarise
 from harness.stats.throttle import sustained_metrics
 from harness.stats.traces import Trace
 
-#: The channels that metrics and checks are made from; a long trial reads back no others.
-USED_CHANNELS = frozenset({RSS, RSS_PEAK, PSS, RUNNER_CPU, FOREIGN_CPU})
+_USED = frozenset(
+    {RSS, RSS_PEAK, PSS, RUNNER_CPU, FOREIGN_CPU, THERMAL_STATUS, HOST_BUSY, NEIGHBOUR_TRIALS}
+)
+_USED_FAMILIES = ("temperature.", frequency_max(""), "lab.")
+
+
+def is_used(channel: str) -> bool:
+    """Whether metrics and checks are made from a channel; a long trial reads back no others."""
+    return channel in _USED or channel.startswith(_USED_FAMILIES)
 
 
 def trial_metrics(
@@ -28,7 +45,7 @@ def trial_metrics(
 ) -> dict[str, float]:
     """Every metric that was measured; what was not is absent."""
     metrics = {"size_bytes": float(cell.variant.size_bytes)}
-    if cell.purpose == "accuracy":
+    if cell.purpose in ("accuracy", "profile"):
         return metrics  # its process did something else than the timed ones
     metrics |= _load_metrics(cell, times)
     if cell.purpose == "memory":

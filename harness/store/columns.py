@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, overload
 
@@ -111,11 +111,23 @@ def collect_blocks(tables: Iterable[pa.Table]) -> Blocks:
 
 def collect_trace(tables: Iterable[pa.Table], channel: str) -> Trace:
     """One channel from tables of TRACE_SCHEMA; empty where nothing was read."""
-    pieces = [_empty_trace(), *(_trace(table, channel) for table in tables)]
-    return Trace(
-        np.concatenate([piece.at_ns for piece in pieces]),
-        np.concatenate([piece.value for piece in pieces]),
-    )
+    return collect_traces(tables, [channel])[channel]
+
+
+def collect_traces(tables: Iterable[pa.Table], channels: Collection[str]) -> dict[str, Trace]:
+    """Several channels from tables of TRACE_SCHEMA in one pass; empty where nothing was read."""
+    pieces = {name: [_empty_trace()] for name in channels}
+    for table in tables:
+        for name, trace in traces_by_channel(table).items():
+            if name in pieces:
+                pieces[name].append(trace)
+    return {
+        name: Trace(
+            np.concatenate([piece.at_ns for piece in found]),
+            np.concatenate([piece.value for piece in found]),
+        )
+        for name, found in pieces.items()
+    }
 
 
 def channel_names(tables: Iterable[pa.Table]) -> tuple[str, ...]:

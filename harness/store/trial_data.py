@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from harness.stats.operators import Profile
 from harness.stats.samples import Samples
 from harness.store import columns, layout, raw_format
 from harness.store.columns import Blocks, Trace
+from harness.store.documents import read_profile
 from harness.store.files import translated
 from harness.store.parquet import count_rows, parquet_writer, read_parquet
 from harness.store.streams import read_stream
@@ -60,9 +62,9 @@ class RawData:
             raw_format.blocks_table(raw, taints) for raw in read_stream(self._samples)
         )
 
-    def trace(self, channel: str) -> Trace:
-        """One channel; empty when it was never read."""
-        return columns.collect_trace(read_stream(self._traces), channel)
+    def traces(self, channels: Collection[str]) -> dict[str, Trace]:
+        """Several channels by name; empty where nothing was read."""
+        return columns.collect_traces(read_stream(self._traces), channels)
 
 
 class SettledData:
@@ -70,7 +72,11 @@ class SettledData:
 
     def __init__(self, folder: Path) -> None:
         self._samples, self._blocks = folder / layout.SAMPLES, folder / layout.BLOCKS
-        self._traces = folder / layout.TRACES
+        self._traces, self._profile = folder / layout.TRACES, folder / layout.PROFILE
+
+    def profile(self) -> Profile | None:
+        """What a profile pass found; None for other trials."""
+        return read_profile(self._profile)
 
     def samples(self) -> Samples:
         """All samples, warm-up included."""

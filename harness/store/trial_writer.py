@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from harness.clock import Clock
 from harness.device import Reading
 from harness.record import BlockRecord, Trial, TrialRecord
+from harness.stats.operators import Profile
 from harness.stats.samples import Int64Array, Samples
 from harness.store import layout
 from harness.store.columns import TRACE_SCHEMA, Blocks, Trace
-from harness.store.documents import write_record
+from harness.store.documents import write_profile, write_record
 from harness.store.files import sync_folder, translated, write_atomically
 from harness.store.raw_format import RAW_SCHEMA, block_batch, readings_batch
 from harness.store.streams import StreamWriter
@@ -83,8 +84,16 @@ class TrialWriter:
 
     def trace(self, channel: str) -> Trace:
         """Every reading of one channel so far."""
+        return self.traces([channel])[channel]
+
+    def traces(self, channels: Collection[str]) -> dict[str, Trace]:
+        """Every reading of several channels so far, by name, in one pass over the data."""
         self._write_readings()
-        return self._data.trace(channel)
+        return self._data.traces(channels)
+
+    def add_profile(self, profile: Profile) -> None:
+        """Store what a profile pass found."""
+        write_profile(self.folder / layout.PROFILE, profile)
 
     def finish(self, record: TrialRecord, log: str = "") -> None:
         """Settle the data as Parquet, write ``log.txt`` and, last, ``trial.json``.

@@ -15,8 +15,10 @@ from harness.findings import Finding
 from harness.record import (
     BlockRecord,
     Cell,
+    ChannelRecord,
     Cooling,
     DeviceFacts,
+    DeviceState,
     Outcome,
     Placement,
     PlacementVerdict,
@@ -24,7 +26,7 @@ from harness.record import (
 from harness.scenario import Cold, MemoryPass, Require
 from harness.stats.samples import Samples
 from harness.stats.traces import Trace, mean_within
-from harness.validity import adequacy, heat, steadiness, surroundings
+from harness.validity import adequacy, heat, sensors, steadiness, surroundings
 from harness.validity.placement.verdict import placement_doubts
 
 
@@ -48,6 +50,9 @@ class TrialEvidence:
     tainted: Sequence[BlockRecord] = ()  #: disturbed blocks, which ``blocks`` lacks if it can
     gate_timeout: str | None = None
     cooling: Cooling | None = None  #: the thermal gate; None where it was not asked
+    channels: Sequence[ChannelRecord] = ()
+    states: Sequence[DeviceState] = ()  #: before and after the trial
+    host_cores: float = 0.0  #: of the lab machine; 0 where unknown
     unprepared: tuple[str, ...] = ()  #: settings that could not be made, with reasons
     memory: MemoryPass | None = None
     placement: Placement | None = None  #: None where no model was loaded
@@ -109,6 +114,7 @@ def _on_device(evidence: TrialEvidence) -> Iterator[Finding]:
     yield from surroundings.governor_not_fixed(facts)
     yield from surroundings.gate_timeout(evidence.gate_timeout)
     yield from heat.no_thermal_sensor(evidence.cooling)
+    yield from heat.ambient_unrecorded(evidence.channels, evidence.traces)
     yield from surroundings.not_prepared(evidence.unprepared)
     yield from placement_doubts(cell, evidence.placement)
 
@@ -126,12 +132,20 @@ def _on_timing(evidence: TrialEvidence) -> Iterator[Finding]:
     yield from steadiness.untrusted_clock(timed)
     yield from steadiness.dropped_frames(metrics)
     yield from surroundings.interference(_foreign_cpu(evidence, blocks), evidence.facts.values)
+    part = heat.TimedPart.of(evidence.blocks)
+    yield from sensors.neighbour_load(evidence.traces, part, evidence.host_cores)
+    if evidence.states:
+        yield from heat.start_state(evidence.states[0], evidence.cooling)
     if isinstance(cell.load, Cold):
         return  # one inference: no tail, no series
     latency_ns = timed.latency_ns
     yield from adequacy.tail_unsupported(len(latency_ns))
     yield from steadiness.warmup_capped(cell.load.warmup, capped=evidence.warmup_capped)
     yield from steadiness.drift(latency_ns)
+    slower = steadiness.became_slower(latency_ns, metrics)
+    yield from heat.thermal_throttled(evidence.traces, part, evidence.states, slower=slower)
+    yield from sensors.sensor_fault(evidence.traces, part)
+    yield from sensors.probe_effect(timed, evidence.traces)
     yield from steadiness.not_steady(cell.load.warmup, latency_ns, capped=evidence.warmup_capped)
     yield from steadiness.outliers(latency_ns)
     work_ns = int(timed.input_ns.sum() + timed.invoke_ns.sum() + timed.output_ns.sum())

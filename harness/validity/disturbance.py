@@ -123,8 +123,7 @@ class Disturbances:
         ready = [block for block in self._pending if final or self._is_ready(block)]
         self._pending = [block for block in self._pending if block not in ready]
         found = [(block, self._reason(block)) for block in ready]
-        if not self._pending:
-            self._forget()
+        self._forget()
         return [(block, reason) for block, reason in found if reason is not None]
 
     def _is_ready(self, block: BlockRecord) -> bool:
@@ -141,9 +140,10 @@ class Disturbances:
         return None
 
     def _forget(self) -> None:
-        """What every block to come begins after."""
+        """What is over before every block that is still to be judged."""
+        since_ns = self._pending[0].started_at_ns if self._pending else self._latest_ns
         for guard in self._guards.values():
-            guard.wrong = [one for one in guard.wrong if one[1] > self._latest_ns]
+            guard.wrong = [one for one in guard.wrong if one[1] > since_ns]
 
 
 def unequal_repeats(reference: Collection[float], candidate: Collection[float]) -> str | None:

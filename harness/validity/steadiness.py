@@ -39,6 +39,13 @@ def drift(latency_ns: Int64Array) -> Iterator[Finding]:
         )
 
 
+def became_slower(latency_ns: Int64Array, metrics: Mapping[str, float]) -> bool:
+    """Whether latency drifted upwards, or a sustained load had a slow stretch."""
+    found = find_drift(latency_ns)
+    drifted = found is not None and found.found and found.change > 0
+    return drifted or metrics.get("throttle_events", 0.0) > 0
+
+
 def not_steady(warmup: Warmup, latency_ns: Int64Array, *, capped: bool) -> Iterator[Finding]:
     """NOT-STEADY: the warm-up rule said steady, and the whole timed part has another shape.
 

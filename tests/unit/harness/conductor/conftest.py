@@ -58,7 +58,15 @@ class Script:
     clock_offset_ns: int = 7_000
     log: str = "the runner's log"
     telemetry: Callable[[ManualClock, Script], object] | None = None  #: in place of the plain one
+    clock_drift_ppm: float = 0.0  #: how much faster the runner's clock goes than the host's
+    busy: bool = False  #: while a block is executed
+    #: Channels of the plain telemetry: value at a time of the host's clock in seconds, or None.
+    sensors: dict[str, Callable[[float], float | None]] = field(default_factory=dict)
     busy_ns: list[tuple[int, int]] = field(default_factory=list)  #: when blocks ran, host's clock
+
+    def runner_ns(self, host_ns: int) -> int:
+        """The runner's clock."""
+        return host_ns + self.clock_offset_ns + round(host_ns * self.clock_drift_ppm * 1e-6)
 
 
 @dataclass
@@ -109,7 +117,7 @@ class ScriptedLink:
             case m.Hello():
                 self._say(m.Ready("session", {"runner": "scripted"}))
             case m.Ping():
-                now = self._clock.monotonic_ns() + self._script.clock_offset_ns
+                now = self._script.runner_ns(self._clock.monotonic_ns())
                 self._say(m.Pong(message.host_ns, now))
             case m.LoadModel():
                 self._calls("load")
@@ -150,9 +158,11 @@ class ScriptedLink:
         count = block.count
         if block.duration_ns:
             count = max(1, min(count, -(-block.duration_ns // script.latency_ns)))
-        started = self._clock.monotonic_ns() + script.clock_offset_ns
         began_ns = self._clock.monotonic_ns()
+        started = script.runner_ns(began_ns)
+        script.busy = True
         self._clock.advance(count * script.latency_ns)
+        script.busy = False
         script.busy_ns.append((began_ns, self._clock.monotonic_ns()))
         starts = started + np.arange(count, dtype="<i8") * script.latency_ns
         columns = np.zeros((4, count), "<i8")
@@ -209,17 +219,22 @@ class ScriptedRunner:
 
 
 class ScriptedTelemetry:
-    """One channel that works, at 1 Hz, and one that does not."""
+    """Memory at 1 Hz, and the sensors of the script; skin has none unless the script gives one."""
 
-    def __init__(self, clock: ManualClock) -> None:
-        self._clock, self._next_ns = clock, 0
+    def __init__(self, clock: ManualClock, script: Script) -> None:
+        self._clock, self._script, self._next_ns = clock, script, 0
 
     def channels(self) -> Sequence[ChannelRecord]:
         return (
             ChannelRecord("runner.rss_bytes", "bytes", "host", "made up"),
             ChannelRecord("runner.pss_bytes", "bytes", "host", "made up"),
             ChannelRecord("runner.rss_peak_bytes", "bytes", "host", "made up"),
-            ChannelRecord("temperature.skin_c", "degC", "host", "made up", "no sensor"),
+            *(ChannelRecord(name, "", "host", "made up") for name in self._script.sensors),
+            *(
+                [ChannelRecord("temperature.skin_c", "degC", "host", "made up", "no sensor")]
+                if "temperature.skin_c" not in self._script.sensors
+                else []
+            ),
         )
 
     def attach(self, runner: object) -> None:
@@ -231,7 +246,11 @@ class ScriptedTelemetry:
             return []
         self._next_ns = now + 1_000_000_000
         values = {"rss": 100.0, "pss": 80.0, "rss_peak": 120.0}
-        return [Reading(f"runner.{name}_bytes", now, value) for name, value in values.items()]
+        sensed = {name: read(now / 1e9) for name, read in self._script.sensors.items()}
+        return [
+            *(Reading(f"runner.{name}_bytes", now, value) for name, value in values.items()),
+            *(Reading(name, now, value) for name, value in sensed.items() if value is not None),
+        ]
 
     def close(self) -> None:
         pass
@@ -275,7 +294,7 @@ class ScriptedDevice:
     def telemetry(self, rate_hz: float, purpose: str = "timing") -> object:
         if self.script.telemetry is not None:
             return self.script.telemetry(self.clock, self.script)
-        return ScriptedTelemetry(self.clock)
+        return ScriptedTelemetry(self.clock, self.script)
 
     def close(self) -> None:
         pass
