@@ -1,4 +1,4 @@
-"""Accuracy against latency as a figure: every candidate with its intervals, the best ones named.
+"""Accuracy against latency or energy as a figure: all candidates, the best ones named.
 
 matplotlib is used here only, and is an extra (``figures``).
 """
@@ -23,17 +23,25 @@ _MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
 @dataclass(frozen=True, slots=True)
+class Axis:
+    """What is less the better: a word for it, and which figure of it in which unit."""
+
+    name: str
+    figure: str
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
-    """One candidate. ``latency_ms`` and ``accuracy_percent`` with their intervals where known."""
+    """One candidate. ``cost`` and ``accuracy_percent`` with their intervals where known."""
 
     label: str
     series: str  #: what gives colour and marker: the engine
-    latency_ms: Estimate
+    cost: Estimate  #: in the unit of the figure's axis
     accuracy_percent: Estimate
     chosen: bool = False
 
 
-def pareto_figure(points: Sequence[Point], title: str, fmt: str) -> bytes:
+def pareto_figure(points: Sequence[Point], title: str, fmt: str, axis: Axis) -> bytes:
     """The figure's file content in one of FORMATS; equal points give equal bytes.
 
     Raises UserError where matplotlib is not installed, the format is unknown or there is no point.
@@ -41,7 +49,7 @@ def pareto_figure(points: Sequence[Point], title: str, fmt: str) -> bytes:
     if fmt not in FORMATS:
         raise UserError(f"no figure format {fmt!r}; there are {', '.join(FORMATS)}")
     if not points:
-        raise UserError("nothing to draw: no candidate has both a latency and an accuracy")
+        raise UserError(f"nothing to draw: no candidate has both {axis.name} and accuracy")
     try:
         from matplotlib import rc_context
         from matplotlib.figure import Figure
@@ -51,7 +59,7 @@ def pareto_figure(points: Sequence[Point], title: str, fmt: str) -> bytes:
     with rc_context({"svg.hashsalt": "benchfarm", "pdf.fonttype": 42, "font.size": 9}):
         figure = Figure(figsize=(6.4, 4.2), layout="constrained")
         axes = figure.subplots()
-        _draw(axes, points)
+        _draw(axes, points, axis)
         axes.set_title(title)
         buffer = io.BytesIO()
         metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[fmt]
@@ -60,27 +68,27 @@ def pareto_figure(points: Sequence[Point], title: str, fmt: str) -> bytes:
 
 
 def front(points: Sequence[Point]) -> list[Point]:
-    """The points that no other one beats in accuracy without being slower, fastest first."""
+    """The points that no other one beats in accuracy at no more cost, the cheapest first."""
     found: list[Point] = []
-    for point in sorted(points, key=lambda p: (p.latency_ms.value, -p.accuracy_percent.value)):
+    for point in sorted(points, key=lambda p: (p.cost.value, -p.accuracy_percent.value)):
         if not found or point.accuracy_percent.value > found[-1].accuracy_percent.value:
             found.append(point)
     return found
 
 
-def _draw(axes: Axes, points: Sequence[Point]) -> None:
+def _draw(axes: Axes, points: Sequence[Point], axis: Axis) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     best = front(points)
     axes.plot(
-        [point.latency_ms.value for point in best],
+        [point.cost.value for point in best],
         [point.accuracy_percent.value for point in best],
         color="0.6",
         linewidth=0.8,
         linestyle="--",
         drawstyle="steps-post",
         zorder=1,
-        label="best accuracy up to this latency",
+        label=f"best accuracy up to this {axis.name}",
     )
     for index, series in enumerate(sorted({point.series for point in points})):
         _draw_series(axes, [point for point in points if point.series == series], index)
@@ -92,7 +100,7 @@ def _draw(axes: Axes, points: Sequence[Point]) -> None:
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.12, y=0.12)
-    axes.set_xlabel("latency p90 [ms], log scale")
+    axes.set_xlabel(f"{axis.name} ({axis.figure}), log scale")
     axes.set_ylabel("accuracy [%]")
     axes.grid(visible=True, which="major", color="0.92")
     axes.legend(frameon=False, loc="lower right")
@@ -100,9 +108,9 @@ def _draw(axes: Axes, points: Sequence[Point]) -> None:
 
 def _draw_series(axes: Axes, points: Sequence[Point], index: int) -> None:
     axes.errorbar(
-        [point.latency_ms.value for point in points],
+        [point.cost.value for point in points],
         [point.accuracy_percent.value for point in points],
-        xerr=_bars([point.latency_ms for point in points]),
+        xerr=_bars([point.cost for point in points]),
         yerr=_bars([point.accuracy_percent for point in points]),
         fmt=_MARKERS[index % len(_MARKERS)],
         color=_COLOURS[index % len(_COLOURS)],
@@ -117,7 +125,7 @@ def _name(axes: Axes, point: Point, *, above: bool) -> None:
     """The label of a point, alternately above and below the line that joins them."""
     axes.annotate(
         f"{point.label} (chosen)" if point.chosen else point.label,
-        (point.latency_ms.value, point.accuracy_percent.value),
+        (point.cost.value, point.accuracy_percent.value),
         xytext=(0, 9 if above else -14),
         textcoords="offset points",
         ha="center",

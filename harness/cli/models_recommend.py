@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +16,11 @@ from harness.cli.options import json_option, results_option, select_option
 from harness.errors import NoDeviceMatched, StoreError, UserError
 
 if TYPE_CHECKING:
-    from harness.jobs.recommend import Judged, Recommendation
+    from harness.jobs.candidates import Candidate
+    from harness.jobs.recommend import Judged, Limits, Recommendation
+    from harness.record import DeviceFacts
     from harness.stats.interval import Estimate
+    from harness.store.run_reader import RunReader
 
 _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
 
@@ -28,12 +32,20 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
 @click.option("--max-latency-ms", "latency_ms", type=_ABOVE_ZERO, help="90th percentile.")
 @click.option("--max-rss-mb", "rss_mb", type=_ABOVE_ZERO, help="Peak RSS in millions of bytes.")
 @click.option(
+    "--max-energy-mj", "energy_mj", type=_ABOVE_ZERO,
+    help="Energy of one inference: net of idle, or gross where only that was measured.",
+)  # fmt: skip
+@click.option(
     "--emit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Write the choice and the fallback order for each device class as JSON.",
 )  # fmt: skip
 @click.option(
     "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Draw accuracy against latency as .svg, .pdf or .png (one device only).",
+    help="Draw accuracy against latency as .svg, .pdf or .png (one class of devices only).",
+)  # fmt: skip
+@click.option(
+    "--plot-by", type=click.Choice(["latency", "energy"]), default="latency", show_default=True,
+    help="What --plot draws accuracy against.",
 )  # fmt: skip
 @results_option
 @json_option
@@ -43,8 +55,10 @@ def recommend_models(
     loss: str | None,
     latency_ms: float | None,
     rss_mb: float | None,
+    energy_mj: float | None,
     emit: Path | None,
     plot: Path | None,
+    plot_by: str,
     results: Path,
     as_json: bool,
 ) -> int:
@@ -53,16 +67,17 @@ def recommend_models(
     RUN is an id, a unique prefix, a label or `latest`. Exit code 1: on some device nothing fits.
     """
     from harness.jobs.deploy import deployment
-    from harness.jobs.recommend import Limits, recommend
+    from harness.jobs.recommend import J_PER_MJ, Limits
     from harness.store.store import ResultsStore
 
     limits = Limits(
         None if loss is None else _share(loss),
         None if latency_ms is None else latency_ms * 1e6,
         None if rss_mb is None else rss_mb * 1e6,
+        None if energy_mj is None else energy_mj * J_PER_MJ,
     )
     store = ResultsStore(results)
-    answers = _selected(recommend([store.resolve(run) for run in runs], limits), selectors)
+    answers = _answers([store.resolve(run) for run in runs], limits, selectors)
     document = deployment(answers, limits)
     if as_json:
         click.echo(json.dumps({**document, "candidates": _documents(answers)}, indent=2))
@@ -73,7 +88,7 @@ def recommend_models(
         _write(emit, json.dumps(document, indent=2) + "\n")
         click.echo(f"Written: {emit}", err=True)
     if plot is not None:
-        _draw(plot, answers)
+        _draw(plot, answers, plot_by)
         click.echo(f"Written: {plot}", err=True)
     return 0 if all(answer.choice for answer in answers) else EXIT_LIMIT_EXCEEDED
 
@@ -90,47 +105,61 @@ def _share(text: str) -> float:
     return value
 
 
-def _selected(answers: list[Recommendation], selectors: tuple[str, ...]) -> list[Recommendation]:
-    from harness.plan import Candidate
+def _answers(
+    runs: list[RunReader], limits: Limits, selectors: tuple[str, ...]
+) -> list[Recommendation]:
+    """One answer for each class of the selected devices."""
+    from harness.jobs.recommend import recommend
+    from harness.plan import Candidate as Device
     from harness.plan.devices import matches
     from harness.scenario_file import parse_selector
 
-    wanted = [parse_selector(text) for text in selectors]
-    chosen = [
-        answer
-        for answer in answers
-        if not wanted
-        or any(matches(one, Candidate(answer.device_id, answer.facts)) for one in wanted)
-    ]
-    if not chosen:
-        known = ", ".join(answer.device_id for answer in answers)
+    selected = [parse_selector(text) for text in selectors]
+
+    def wanted(device_id: str, facts: DeviceFacts) -> bool:
+        device = Device(device_id, facts)
+        return not selected or any(matches(one, device) for one in selected)
+
+    found = recommend(runs, limits, wanted)
+    if not found:
+        known = ", ".join(sorted({name for run in runs for name in run.plan.facts}))
         raise NoDeviceMatched(f"these runs measured no such device; they have {known or 'none'}")
-    if not any(answer.judged for answer in chosen):
+    if not any(answer.judged for answer in found):
         raise UserError("these runs have no latency of a single inference; run with a load")
-    return chosen
+    return found
 
 
-def _draw(path: Path, answers: list[Recommendation]) -> None:
-    """One device's candidates as a figure; those without accuracy cannot be placed."""
-    from harness.jobs.recommend import LATENCY
-    from harness.units import NS_PER_MS
-    from reports.pareto import Point, pareto_figure
+def _draw(path: Path, answers: list[Recommendation], cost: str) -> None:
+    """One class's candidates as a figure; those without accuracy cannot be placed."""
+    from reports.pareto import Axis, Point, pareto_figure
 
     if len(answers) > 1:
-        raise UserError("--plot draws one device: choose it with -s")
+        raise UserError("--plot draws one class of devices: choose one with -s")
     points = [
         Point(
             label=item.candidate.cell.variant.label,
             series=item.candidate.cell.engine,
-            latency_ms=_scaled(item.candidate.figures[LATENCY], 1 / NS_PER_MS),
+            cost=found,
             accuracy_percent=_scaled(item.candidate.accuracy, 100),
             chosen=item is answers[0].choice,
         )
         for item in answers[0].judged
         if item.candidate.accuracy is not None
+        and (found := _cost(item.candidate, cost)) is not None
     ]
-    title = f"Accuracy and latency on {answers[0].device_id}"
-    _write(path, pareto_figure(points, title, path.suffix.removeprefix(".").lower()))
+    axis = Axis("latency", "p90, ms") if cost == "latency" else Axis("energy", "per inference, mJ")
+    title = f"Accuracy and {cost} on {', '.join(answers[0].devices)}"
+    _write(path, pareto_figure(points, title, path.suffix.removeprefix(".").lower(), axis))
+
+
+def _cost(candidate: Candidate, cost: str) -> Estimate | None:
+    """What a candidate takes, in the unit of the figure's axis."""
+    from harness.jobs.candidates import LATENCY
+    from harness.units import NS_PER_MS
+
+    if cost == "latency":
+        return _scaled(candidate.figures[LATENCY], 1 / NS_PER_MS)
+    return None if candidate.energy is None else _scaled(candidate.energy, 1e3)
 
 
 def _scaled(estimate: Estimate, factor: float) -> Estimate:
@@ -154,7 +183,7 @@ def _write(path: Path, content: str | bytes) -> None:
 def _documents(answers: list[Recommendation]) -> list[dict[str, object]]:
     return [
         {
-            "device": answer.device_id,
+            "devices": list(answer.devices),
             "model": item.candidate.cell.variant.label,
             "engine": item.candidate.cell.engine,
             "delegate": item.candidate.cell.delegate,
@@ -171,50 +200,97 @@ def _documents(answers: list[Recommendation]) -> list[dict[str, object]]:
 def _print(answer: Recommendation) -> None:
     from harness.cli.tables import Table, print_table
 
-    headers = (
-        "variant", "engine", "delegate", "threads", "p90 [ms]", "size [MiB]", "peak RSS [MB]",
-        "accuracy [%]", "lost [points]", "front", "why not",
-    )  # fmt: skip
-    rows = tuple(_row(item) for item in answer.judged)
-    print_table(Table(headers, rows, tuple(_notes(answer))))
+    energy = any(item.candidate.energy for item in answer.judged)
+    columns = {
+        name: column for name, column in _COLUMNS.items() if energy or name != _ENERGY_COLUMN
+    }
+    rows = tuple(tuple(text(item) for text in columns.values()) for item in answer.judged)
+    print_table(Table(tuple(columns), rows, tuple(_notes(answer))))
 
 
-def _row(item: Judged) -> tuple[str, ...]:
-    from harness.jobs.recommend import LATENCY, MEMORY
+def _size(item: Judged) -> str:
+    from reports.quantities import value_text
+
+    return value_text("size_bytes", float(item.candidate.cell.variant.size_bytes))
+
+
+def _latency(item: Judged) -> str:
+    from harness.jobs.candidates import LATENCY
     from harness.units import NS_PER_MS
-    from reports.quantities import NOT_MEASURED, value_text
 
-    one = item.candidate
-    rss, accuracy = one.figures.get(MEMORY), one.accuracy
-    return (
-        one.cell.variant.label,
-        one.cell.engine,
-        one.cell.delegate,
-        str(one.cell.threads),
-        f"{one.figures[LATENCY].value / NS_PER_MS:.4g}",
-        value_text("size_bytes", float(one.cell.variant.size_bytes)),
-        f"{rss.value / 1e6:.4g}" if rss else NOT_MEASURED,
-        f"{accuracy.value:.2%}".removesuffix("%") if accuracy else NOT_MEASURED,
-        f"{one.loss * 100:.2f}" if one.loss is not None else NOT_MEASURED,
-        "yes" if item.on_front else "",
-        item.why or "CHOSEN",
-    )
+    return f"{item.candidate.figures[LATENCY].value / NS_PER_MS:.4g}"
+
+
+def _memory(item: Judged) -> str:
+    from harness.jobs.candidates import MEMORY
+
+    return _scaled_text(item.candidate.figures.get(MEMORY), 1e-6)
+
+
+def _energy(item: Judged) -> str:
+    mark = " gross" if item.candidate.energy_metric == "energy_gross_j" else ""
+    return _scaled_text(item.candidate.energy, 1e3) + mark
+
+
+def _accuracy(item: Judged) -> str:
+    accuracy = item.candidate.accuracy
+    return f"{accuracy.value * 100:.2f}" if accuracy else _not_measured()
+
+
+def _loss(item: Judged) -> str:
+    loss = item.candidate.loss
+    return f"{loss * 100:.2f}" if loss is not None else _not_measured()
+
+
+def _scaled_text(estimate: Estimate | None, factor: float) -> str:
+    return f"{estimate.value * factor:.4g}" if estimate else _not_measured()
+
+
+def _not_measured() -> str:
+    from reports.quantities import NOT_MEASURED
+
+    return NOT_MEASURED
+
+
+_ENERGY_COLUMN = "energy [mJ]"
+_COLUMNS: dict[str, Callable[[Judged], str]] = {
+    "variant": lambda item: item.candidate.cell.variant.label,
+    "engine": lambda item: item.candidate.cell.engine,
+    "delegate": lambda item: item.candidate.cell.delegate,
+    "threads": lambda item: str(item.candidate.cell.threads),
+    "p90 [ms]": _latency,
+    "size [MiB]": _size,
+    "peak RSS [MB]": _memory,
+    _ENERGY_COLUMN: _energy,
+    "accuracy [%]": _accuracy,
+    "lost [points]": _loss,
+    "front": lambda item: "yes" if item.on_front else "",
+    "why not": lambda item: item.why or "CHOSEN",
+}
 
 
 def _notes(answer: Recommendation) -> list[str]:
-    notes = [f"Device: {answer.device_id}."]
+    notes = [_devices_text(answer.devices)]
     reference = answer.reference
     if reference is not None:
         cell = reference.cell
         notes.append(f"Accuracy is lost against {cell.variant.label} on {cell.engine}.")
     else:
         notes.append("No float32 accuracy was measured here: the choice knows nothing of accuracy.")
+    if any(item.candidate.energy for item in answer.judged):
+        notes.append("Energy is that of one inference, net of idle unless it says gross.")
     if answer.choice is None:
         notes.append("Nothing is within the limits.")
     else:
         notes.append(
-            "Front: no other one is at least as good in latency, size, memory and accuracy and "
-            "better in one of them. Chosen is, of the fastest within the limits, the most "
+            "Front: no other one is at least as good in latency, size, memory, energy and accuracy "
+            "and better in one of them. Chosen is, of the fastest within the limits, the most "
             "accurate, then the smallest."
         )
     return notes
+
+
+def _devices_text(devices: tuple[str, ...]) -> str:
+    if len(devices) == 1:
+        return f"Device: {devices[0]}."
+    return f"Devices of one class: {', '.join(devices)}; each figure is the worst unit's."

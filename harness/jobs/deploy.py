@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.jobs.recommend import BYTES_PER_MB, Candidate, Limits, Recommendation
+from harness.jobs.candidates import Candidate
+from harness.jobs.recommend import BYTES_PER_MB, J_PER_MJ, Limits, Recommendation
 from harness.metrics import METRICS
-from harness.record import DeviceFacts
 from harness.units import NS_PER_MS
-
-#: What tells one class of devices from another, as far as the agent knows it.
-_CLASS_FACTS = ("platform", "model", "soc", "cpu")
 
 
 def deployment(answers: Sequence[Recommendation], limits: Limits) -> dict[str, object]:
     """``deploy.json``: for each device class the choice and what to fall back on, in order.
 
-    A class is what the facts say of platform, model, SoC and processor. Where several units of a
-    class were measured, each has its entry.
+    ``match`` says of a class what the facts say of platform, model, SoC and processor (or the
+    device, where they say nothing); ``devices`` are the units that were measured, and of each
+    figure the worst unit's is told.
     """
     return {
         "schema": 1,
@@ -26,21 +24,18 @@ def deployment(answers: Sequence[Recommendation], limits: Limits) -> dict[str, o
             "max_accuracy_loss": limits.accuracy_loss,
             "max_latency_ms": _scaled(limits.latency_ns, NS_PER_MS),
             "max_rss_mb": _scaled(limits.rss_bytes, BYTES_PER_MB),
+            "max_energy_mj": _scaled(limits.energy_j, J_PER_MJ),
         },
         "device_classes": [
             {
-                "match": _class_of(answer.facts),
-                "device": answer.device_id,
+                "match": answer.match,
+                "devices": list(answer.devices),
                 "choice": _entry(answer.choice.candidate) if answer.choice else None,
                 "fallbacks": [_entry(item.candidate) for item in answer.fallbacks],
             }
             for answer in answers
         ],
     }
-
-
-def _class_of(facts: DeviceFacts) -> dict[str, object]:
-    return {name: facts.values[name] for name in _CLASS_FACTS if name in facts.values}
 
 
 def _entry(one: Candidate) -> dict[str, object]:

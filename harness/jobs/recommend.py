@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from harness.record import Cell, DeviceFacts, Outcome, TrialRecord
-from harness.scenario import Burst, Periodic, SingleStream, Sustained
-from harness.stats.interval import Estimate, geometric_mean_interval
+from harness.jobs.candidates import (
+    LATENCY,
+    MEMORY,
+    SIZE,
+    Candidate,
+    DeviceClass,
+    Wanted,
+    device_classes,
+)
+from harness.stats.interval import Estimate
 from harness.stats.margins import margin_of
 from harness.store.run_reader import RunReader
 from harness.units import NS_PER_MS
 
-LATENCY, SIZE, MEMORY = "latency_p90_ns", "size_bytes", "rss_peak_bytes"
-#: Joules per inference: of these, too, the first that was measured counts.
-ENERGY = ("energy_net_j", "energy_gross_j")
-#: Of these the first that was measured counts.
-ACCURACY = ("accuracy_top1", "accuracy_f1")
-#: Loads whose latency is that of single inferences, in the order of preference.
-_LOADS = (SingleStream, Periodic, Sustained, Burst)
 BYTES_PER_MB = 1_000_000
+J_PER_MJ = 1e-3
 _MARGIN = margin_of(LATENCY).relative
 
 
@@ -38,30 +39,6 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """One variant on one engine and setting of a device, with what was measured.
-
-    ``figures`` hold metrics by stored name; ``loss`` is the accuracy lost against the reference,
-    None where either was not measured on the same samples.
-    """
-
-    cell: Cell
-    figures: dict[str, Estimate]
-    dataset: str = ""
-    loss: float | None = None
-
-    @property
-    def accuracy(self) -> Estimate | None:
-        """The share that counts as accuracy."""
-        return next((self.figures[name] for name in ACCURACY if name in self.figures), None)
-
-    @property
-    def energy(self) -> Estimate | None:
-        """Joules per inference: net of idle, or gross where only that is known."""
-        return next((self.figures[name] for name in ENERGY if name in self.figures), None)
-
-
-@dataclass(frozen=True, slots=True)
 class Judged:
     """A candidate with its place: ``why`` says why it was not chosen, empty for the choice."""
 
@@ -73,10 +50,13 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """The answer for one device: candidates in the order to try them, those that fit first."""
+    """The answer for a class of devices: candidates in the order to try them, fitting ones first.
 
-    device_id: str
-    facts: DeviceFacts
+    ``match`` is what an app can tell the class by; ``devices`` are the units that were measured.
+    """
+
+    match: dict[str, object]
+    devices: tuple[str, ...]
     judged: tuple[Judged, ...]
     reference: Candidate | None = None
     runs: tuple[str, ...] = ()
@@ -92,55 +72,19 @@ class Recommendation:
         return tuple(item for item in self.judged[1:] if item.fits)
 
 
-def recommend(runs: Sequence[RunReader], limits: Limits) -> list[Recommendation]:
-    """One answer for each device that ``runs`` measured; later runs replace earlier values.
+def recommend(
+    runs: Sequence[RunReader], limits: Limits, wanted: Wanted = lambda _id, _facts: True
+) -> list[Recommendation]:
+    """One answer for each class of ``wanted`` devices; later runs replace earlier values.
 
     All candidates are taken for answers to one question: give runs of one task.
     """
-    found: dict[str, _Device] = {}
-    for run in runs:
-        for device_id, facts in run.plan.facts.items():
-            found.setdefault(device_id, _Device(facts)).runs.append(run.run_id)
-        for cell, records in _cells(run):
-            device = found.setdefault(cell.device_id, _Device(DeviceFacts(cell.device_id)))
-            device.add(cell, records)
-    return [_judge(device_id, found[device_id], limits) for device_id in sorted(found)]
+    return [_judge(found, limits) for found in device_classes(runs, wanted)]
 
 
-@dataclass(slots=True)
-class _Device:
-    """What was measured on one device: values and samples by what a candidate is."""
-
-    facts: DeviceFacts
-    runs: list[str] = field(default_factory=list)
-    timed: dict[str, list[tuple[Cell, dict[str, Estimate]]]] = field(default_factory=dict)
-    asked: dict[str, tuple[str, dict[str, Estimate]]] = field(default_factory=dict)
-
-    def add(self, cell: Cell, records: Sequence[TrialRecord]) -> None:
-        if cell.purpose == "accuracy":
-            accuracy = records[-1].accuracy
-            if accuracy is not None:
-                asked = f"{accuracy.dataset} {accuracy.split} {accuracy.samples}"
-                self.asked[_identity(cell)] = asked, _accuracy_figures(records[-1])
-        elif cell.purpose == "timing" and cell.batch == 1 and isinstance(cell.load, _LOADS):
-            figures = _figures(records)
-            if LATENCY in figures:
-                self.timed.setdefault(_identity(cell), []).append((cell, figures))
-
-    def candidates(self) -> list[Candidate]:
-        made = []
-        for name, measured in self.timed.items():
-            # The last run's value of the best kind of load.
-            cell, figures = min(reversed(measured), key=lambda one: _preference(one[0]))
-            dataset, accuracy = self.asked.get(name, ("", {}))
-            made.append(Candidate(cell, figures | accuracy, dataset))
-        return made
-
-
-def _judge(device_id: str, device: _Device, limits: Limits) -> Recommendation:
-    candidates = device.candidates()
-    reference = _reference(candidates)
-    candidates = [_with_loss(one, reference) for one in candidates]
+def _judge(found: DeviceClass, limits: Limits) -> Recommendation:
+    reference = _reference(found.candidates)
+    candidates = [_with_loss(one, reference) for one in found.candidates]
     reasons = {id(one): _objections(one, limits) for one in candidates}
     best = _best([one for one in candidates if not reasons[id(one)]])
     ordered = sorted(
@@ -153,7 +97,7 @@ def _judge(device_id: str, device: _Device, limits: Limits) -> Recommendation:
         if not why and best is not None and one is not best:
             why = _second(one, best, dominated=_dominates(best, one))
         judged.append(Judged(one, not reasons[id(one)], better is None, why))
-    return Recommendation(device_id, device.facts, tuple(judged), reference, tuple(device.runs))
+    return Recommendation(found.match, found.devices, tuple(judged), reference, found.runs)
 
 
 def _reference(candidates: Iterable[Candidate]) -> Candidate | None:
@@ -172,15 +116,16 @@ def _with_loss(one: Candidate, reference: Candidate | None) -> Candidate:
     if one.dataset != reference.dataset:
         return one
     loss = reference.accuracy.value - one.accuracy.value
-    return Candidate(one.cell, one.figures, one.dataset, loss)
+    return replace(one, loss=loss)
 
 
 def _objections(one: Candidate, limits: Limits) -> str:
     """Which limits it breaks, in words; empty where it fits."""
     found = [
+        f"was not measured on {', '.join(one.missing)}" if one.missing else "",
         _above("p90 latency", one.figures.get(LATENCY), limits.latency_ns, NS_PER_MS, "ms"),
         _above("peak RSS", one.figures.get(MEMORY), limits.rss_bytes, BYTES_PER_MB, "MB"),
-        _above("energy per inference", one.energy, limits.energy_j, 1e-3, "mJ"),
+        _above("energy per inference", one.energy, limits.energy_j, J_PER_MJ, "mJ"),
     ]
     if limits.accuracy_loss is not None:
         if one.loss is None:
@@ -255,52 +200,8 @@ def _costs(one: Candidate) -> dict[str, float]:
     """Everything of which less is better."""
     costs = {name: one.figures[name].value for name in (LATENCY, MEMORY) if name in one.figures}
     costs[SIZE] = float(one.cell.variant.size_bytes)
-    known = next((name for name in ENERGY if name in one.figures), None)
-    if known is not None:  # net and gross are not compared with each other
-        costs[known] = one.figures[known].value
+    if one.energy is not None:  # net and gross are not compared with each other
+        costs[str(one.energy_metric)] = one.energy.value
     if one.accuracy is not None:
         costs["inaccuracy"] = 1 - one.accuracy.value
     return costs
-
-
-def _cells(run: RunReader) -> Iterable[tuple[Cell, list[TrialRecord]]]:
-    """Every cell with its valid trials, where there is one."""
-    by_key: dict[str, list[TrialRecord]] = {}
-    for record in run.records():
-        if record.outcome is Outcome.OK:
-            by_key.setdefault(record.trial.cell.key, []).append(record)
-    return [(records[0].trial.cell, records) for records in by_key.values()]
-
-
-def _figures(records: Sequence[TrialRecord]) -> dict[str, Estimate]:
-    found = {}
-    for name in (LATENCY, MEMORY, *ENERGY):
-        values = [record.metrics[name] for record in records if record.metrics.get(name, 0) > 0]
-        if values:
-            found[name] = geometric_mean_interval(values)
-    return found
-
-
-def _accuracy_figures(record: TrialRecord) -> dict[str, Estimate]:
-    found = {}
-    for name in ACCURACY:
-        if name in record.metrics and record.accuracy is not None:
-            low, high = record.accuracy.intervals.get(name, (None, None))
-            found[name] = Estimate(record.metrics[name], low, high, record.accuracy.samples)
-    return found
-
-
-def _identity(cell: Cell) -> str:
-    """What makes two cells the same candidate."""
-    return repr(
-        (
-            cell.variant.digest,
-            (cell.engine, cell.delegate, cell.threads),
-            sorted(cell.shapes.items()),
-            sorted(cell.options.items()),
-        )
-    )
-
-
-def _preference(cell: Cell) -> int:
-    return next(place for place, kind in enumerate(_LOADS) if isinstance(cell.load, kind))

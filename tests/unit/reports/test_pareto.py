@@ -4,10 +4,11 @@ import pytest
 
 from harness.errors import UserError
 from harness.stats.interval import Estimate
-from reports.pareto import FORMATS, Point, front, pareto_figure
+from reports.pareto import FORMATS, Axis, Point, front, pareto_figure
 
 pytest.importorskip("matplotlib", reason="needs the extra 'figures'")
 
+AXIS = Axis("latency", "p90, ms")
 MAGIC = {"svg": b"<?xml", "pdf": b"%PDF", "png": b"\x89PNG"}
 
 
@@ -15,7 +16,7 @@ def point(label: str, latency_ms: float, percent: float, **changes: object) -> P
     fields: dict[str, object] = {
         "label": label,
         "series": "tflite",
-        "latency_ms": Estimate(latency_ms, latency_ms * 0.9, latency_ms * 1.1, 5),
+        "cost": Estimate(latency_ms, latency_ms * 0.9, latency_ms * 1.1, 5),
         "accuracy_percent": Estimate(percent, None, None, 1),
     }
     return Point(**(fields | changes))  # type: ignore[arg-type]
@@ -30,9 +31,9 @@ POINTS = [
 
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_the_same_points_are_the_same_file(fmt: str) -> None:
-    first = pareto_figure(POINTS, "title", fmt)
+    first = pareto_figure(POINTS, "title", fmt, AXIS)
     assert first.startswith(MAGIC[fmt])
-    assert pareto_figure(POINTS, "title", fmt) == first
+    assert pareto_figure(POINTS, "title", fmt, AXIS) == first
 
 
 def test_the_front_holds_what_nothing_beats() -> None:
@@ -46,12 +47,12 @@ def test_the_front_holds_what_nothing_beats() -> None:
 
 
 def test_foreign_names_are_text() -> None:
-    drawn = pareto_figure([point("a$\\frac{1}<script>", 1.0, 50.0)], "t", "svg").decode()
+    drawn = pareto_figure([point("a$\\frac{1}<script>", 1.0, 50.0)], "t", "svg", AXIS).decode()
     assert "<script>" not in drawn.replace("<!-- a$\\frac{1}<script> -->", "")
 
 
 def test_what_cannot_be_drawn_is_told() -> None:
     with pytest.raises(UserError, match="gif"):
-        pareto_figure(POINTS, "title", "gif")
+        pareto_figure(POINTS, "title", "gif", AXIS)
     with pytest.raises(UserError, match="nothing to draw"):
-        pareto_figure([], "title", "svg")
+        pareto_figure([], "title", "svg", AXIS)

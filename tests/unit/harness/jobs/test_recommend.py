@@ -28,7 +28,12 @@ from harness.store.run_reader import RunReader
 from harness.store.store import ResultsStore
 from harness.variant import ModelFormat, Variant
 
-FACTS = {"platform": "linux", "cpu": "made up", "cores": 2}
+#: By the part of a device's name before the dash.
+FACTS = {
+    "local": {"platform": "linux", "cpu": "made up", "cores": 2},
+    "android:pixel": {"platform": "android", "model": "Pixel 9", "soc": "G4"},
+    "android:nobody": {"platform": "android"},
+}
 
 
 def variant(name: str, size: int, precision: str | None = None) -> Variant:
@@ -61,7 +66,8 @@ def make_run(store):
         made = len(list(store.runs())) + 1
         trials = [Trial(f"{cell.key}-r0", cell, 0, n) for n, (cell, _, _) in enumerate(measured)]
         devices = sorted({cell.device_id for cell, _, _ in measured})
-        facts = {name: DeviceFacts(name, FACTS) for name in devices}
+        known = {name: FACTS.get(name.partition("-")[0], {}) for name in devices}
+        facts = {name: DeviceFacts(name, values) for name, values in known.items()}
         plan = RunPlan(
             f"2026010{made}T000000Z-r", "s", None, "2026-01-01T00:00:00Z", tuple(trials),
             facts=facts,
@@ -183,13 +189,79 @@ def test_batches_cold_starts_and_bad_trials_are_no_candidates(make_run) -> None:
 
 
 def test_devices_are_answered_apart(make_run) -> None:
-    phone = "android:1"
+    phone = "android:pixel-1"
     run = make_run(timed(FP32, 10), timed(INT8, 5), timed(FP32, 3, device_id=phone))
     found = recommend([run], Limits(latency_ns=4e6))
-    assert [(answer.device_id, answer.choice is not None) for answer in found] == [
-        (phone, True),
-        ("local", False),
+    assert [(answer.devices, answer.choice is not None) for answer in found] == [
+        ((phone,), True),
+        (("local",), False),
     ]
+
+
+ONE, TWO = "android:pixel-1", "android:pixel-2"
+
+
+def on(device_id: str, *measured):
+    return [(replace(cell, device_id=device_id), *rest) for cell, *rest in measured]
+
+
+def test_units_of_a_class_have_one_answer_and_the_worst_figures(make_run) -> None:
+    slow = [timed(FP32, 12, 210), timed(INT8, 7, 90), timed(INT4, 3, 80), asked(INT8, 0.97)]
+    run = make_run(*on(ONE, *USUAL), *on(TWO, *slow))
+    limits = Limits(accuracy_loss=0.02, latency_ns=6.5e6)
+    answer = only(recommend([run], limits))
+    assert answer.devices == (ONE, TWO)
+    assert answer.match == {"platform": "android", "model": "Pixel 9", "soc": "G4"}
+    assert dict(names(answer))["int8"] == "p90 latency 7 ms, at most 6.5"  # 5 ms on the other
+    (int8,) = [i.candidate for i in answer.judged if i.candidate.cell.variant == INT8]
+    assert int8.figures["rss_peak_bytes"].value == pytest.approx(100e6)
+    assert int8.loss == pytest.approx(0.01)  # the least accuracy of the units that were asked
+    (entry,) = deployment([answer], limits)["device_classes"]
+    assert entry["devices"] == [ONE, TWO]
+    assert entry["choice"] is None
+
+
+def test_what_one_unit_lacks_is_not_chosen(make_run) -> None:
+    """It may have failed there, and an app cannot tell the units apart."""
+    run = make_run(*on(ONE, *USUAL), *on(TWO, timed(FP32, 12), timed(INT8, 5)))
+    answer = only(recommend([run], Limits()))
+    assert names(answer)[0] == ("int8", "")
+    assert dict(names(answer))["int4"] == f"was not measured on {TWO}"
+    bad = make_run(*on("android:pixel-3", timed(FP32, 12)), outcome=Outcome.FAILED)
+    spoilt = only(recommend([run, bad], Limits()))
+    assert spoilt.choice is None
+    assert "was not measured on android:pixel-3" in dict(names(spoilt))["fp32"]
+
+
+def test_answers_of_one_unit_are_those_of_its_class(make_run) -> None:
+    first = make_run(*on(ONE, timed(FP32, 10), timed(INT8, 5)))
+    second = make_run(*on(TWO, asked(FP32, 0.98), asked(INT8, 0.97)))
+    answer = only(recommend([first, second], Limits(accuracy_loss=0.02)))
+    assert names(answer)[0] == ("int8", "")
+    assert answer.devices == (ONE,)
+
+
+def test_devices_that_nothing_is_known_of_are_classes_of_their_own(make_run) -> None:
+    names_ = ("android:nobody-1", "android:nobody-2")
+    run = make_run(*(item for name in names_ for item in on(name, *USUAL)))
+    found = recommend([run], Limits())
+    assert [answer.match for answer in found] == [
+        {"platform": "android", "device": name} for name in names_
+    ]
+
+
+def test_only_the_selected_units_count(make_run, store) -> None:
+    run = make_run(*on(ONE, *USUAL), *on(TWO, *USUAL), *USUAL)
+    call = [run.run_id, "--results", str(store.root), "--json"]
+    done = CliRunner().invoke(recommend_models, [*call, "-s", TWO], standalone_mode=False)
+    (entry,) = json.loads(done.output)["device_classes"]
+    assert entry["devices"] == [TWO]
+    both = CliRunner().invoke(
+        recommend_models, [*call, "-s", "model=Pixel*"], standalone_mode=False
+    )
+    assert [e["devices"] for e in json.loads(both.output)["device_classes"]] == [[ONE, TWO]]
+    none = CliRunner().invoke(recommend_models, [*call, "-s", "model=Moto*"])
+    assert "measured no such device; they have android:pixel-1" in str(none.exception)
 
 
 def test_deploy_json_names_files_by_digest_with_the_fallbacks_in_order(make_run) -> None:
@@ -266,3 +338,39 @@ def test_gross_energy_is_not_compared_with_net(make_run) -> None:
     )
     (answer,) = recommend([run], Limits())
     assert all(item.on_front for item in answer.judged)
+
+
+def test_the_command_shows_energy_and_holds_it_to_a_limit(make_run, store, tmp_path) -> None:
+    run = make_run(
+        with_energy(FP32, 5.0, energy_net_j=0.050), with_energy(INT8, 8.0, energy_gross_j=0.060),
+        asked(FP32, 0.98), asked(INT8, 0.97),
+    )  # fmt: skip
+    call = [run.run_id, "--results", str(store.root)]
+    done = CliRunner().invoke(recommend_models, call, standalone_mode=False)
+    assert "energy [mJ]" in done.output
+    assert "60 gross" in done.output
+    assert "net of idle unless it says gross" in done.output
+    held = CliRunner().invoke(
+        recommend_models, [*call, "--max-energy-mj", "55", "--json"], standalone_mode=False
+    )
+    (entry,) = json.loads(held.output)["device_classes"]
+    assert entry["choice"]["variant"] == "fp32"
+    assert entry["choice"]["measured"]["energy_net_j"] == pytest.approx(0.05)
+    assert json.loads(held.output)["limits"]["max_energy_mj"] == pytest.approx(55)
+    plain = CliRunner().invoke(
+        recommend_models, [make_run(*USUAL).run_id, *call[1:]], standalone_mode=False
+    )
+    assert "energy" not in plain.output.partition("Front")[0]
+
+
+def test_the_command_draws_accuracy_against_energy(make_run, store, tmp_path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra 'figures'")
+    run = make_run(with_energy(FP32, 5.0, energy_net_j=0.05), asked(FP32, 0.98))
+    plot = tmp_path / "front.svg"
+    call = [run.run_id, "--results", str(store.root), "--plot-by", "energy", "--plot", str(plot)]
+    done = CliRunner().invoke(recommend_models, call, standalone_mode=False)
+    assert done.return_value == 0, done.output
+    assert "energy (per inference, mJ)" in plot.read_text("utf-8")
+    call[0] = make_run(*USUAL).run_id
+    bare = CliRunner().invoke(recommend_models, call)
+    assert "no candidate has both energy and accuracy" in str(bare.exception)
