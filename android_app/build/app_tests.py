@@ -8,6 +8,8 @@ from android_app.build import aar, artefacts, desktop, java, sources
 from android_app.build.layout import APP
 
 _TESTS = APP / "app" / "src" / "test" / "java"
+#: As in the APK.
+_APP_RELEASE = 8
 _SUFFIX = "Test.java"
 #: Robolectric opens classes of the JDK that Java 17 keeps to itself, and warns of its own uses.
 _OPENED = ("java.base/java.lang", "java.base/java.lang.reflect", "java.base/java.util")
@@ -18,8 +20,9 @@ def command() -> list[str]:
     core, jars = desktop.classes()
     ours, found = artefacts.fetch(("desktop",)), artefacts.fetch(("app-test",))
     framework = artefacts.fetch(("android",))["android-all"]
-    app = _app(core, framework)
-    libraries = [ours["junit"], ours["hamcrest-core"], *_libraries(found)]
+    tflite = _libraries(artefacts.fetch(("tflite",)))
+    app = _app([core, *tflite, framework])
+    libraries = [ours["junit"], ours["hamcrest-core"], *_libraries(found), *tflite]
     tests = _tests([core, app, *libraries, framework])
     files = sources.java_files([_TESTS])
     names = [desktop.class_name(path, _TESTS) for path in files if path.name.endswith(_SUFFIX)]
@@ -33,23 +36,22 @@ def command() -> list[str]:
     ]
 
 
-def _app(core: Path, framework: Path) -> Path:
-    files = sources.java_files([sources.app_folder()])
-
-    def compile_app(folder: Path) -> None:
-        java.compile_java(files, folder, [core, framework])
-
-    return desktop.once("app", sources.digest(files, core.name)[:16], compile_app)
+def _app(class_path: list[Path]) -> Path:
+    """The app shell, and the engine whose library is there for Android only."""
+    folders = [sources.app_folder(), sources.core_folders(("tflite",))[1]]
+    return _compiled("app", sources.java_files(folders), class_path, _APP_RELEASE)
 
 
 def _tests(class_path: list[Path]) -> Path:
-    files = sources.java_files([_TESTS])
+    return _compiled("app-tests", sources.java_files([_TESTS]), class_path, desktop.RELEASE)
 
-    def compile_tests(folder: Path) -> None:
-        java.compile_java(files, folder, class_path, desktop.RELEASE)
+
+def _compiled(kind: str, files: list[Path], class_path: list[Path], release: int) -> Path:
+    def compile_all(folder: Path) -> None:
+        java.compile_java(files, folder, class_path, release)
 
     key = sources.digest(files, " ".join(path.name for path in class_path))[:16]
-    return desktop.once("app-tests", key, compile_tests)
+    return desktop.once(kind, key, compile_all)
 
 
 def _libraries(found: dict[str, Path]) -> list[Path]:
