@@ -60,6 +60,7 @@ _METRICS = (
     Metric("accuracy_top5", "top-5", "higher"),
     Metric("accuracy_f1", "F1 macro", "higher"),
     Metric("accuracy_perplexity", "perplexity", "lower"),
+    Metric("operators_ns", "time in operators, with the profiler on", "neither"),
     Metric("size_bytes", "model size", "lower"),
 )
 

@@ -21,7 +21,7 @@ from harness.variant import TensorSpec, Variant
 RECORD_VERSION = 1
 
 OptionValue = str | int | float | bool
-Purpose = Literal["timing", "memory", "accuracy"]
+Purpose = Literal["timing", "memory", "accuracy", "profile"]
 
 
 class Outcome(StrEnum):
@@ -76,6 +76,8 @@ class Cell:
             return "rss_steady_bytes"
         if self.purpose == "accuracy":
             return "accuracy_top1"
+        if self.purpose == "profile":
+            return "operators_ns"
         match self.load:
             case Offline():
                 return "throughput_per_s"

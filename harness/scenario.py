@@ -263,6 +263,17 @@ class MemoryPass:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfilePass:
+    """A pass of its own that asks the engine's profiler where time goes, operator by operator.
+
+    ``inferences`` are counted, ``warmup`` ones before them are not.
+    """
+
+    inferences: int = 20
+    warmup: int = 3
+
+
+@dataclass(frozen=True, slots=True)
 class EnergyRequest:
     """Energy per inference, measured in the timed trials themselves.
 
@@ -366,6 +377,7 @@ class Scenario:
     telemetry_rate_hz: float = 1.0
     memory: MemoryPass | None = None
     accuracy: AccuracyPass | None = None
+    profile: ProfilePass | None = None
     energy: EnergyRequest | None = None
     require: Require = Require()
     limits: tuple[Limit, ...] = ()

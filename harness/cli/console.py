@@ -72,7 +72,11 @@ def headline(record: TrialRecord) -> str:
             f"p50 {format_ms(metrics['latency_p50_ns'])} ms, "
             f"p90 {format_ms(metrics['latency_p90_ns'])} ms"
         )
-    return "done"
+    return (
+        "done"
+        if "operators_ns" not in metrics
+        else f"{format_ms(metrics['operators_ns'])} ms in operators, profiled"
+    )
 
 
 def _accuracy_text(record: TrialRecord) -> str:

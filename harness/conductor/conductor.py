@@ -15,10 +15,17 @@ from harness.conductor.inputs import InputFactory
 from harness.conductor.measure import Measurement
 from harness.conductor.meter import CsvMeter, MeteredTelemetry
 from harness.conductor.phases import PhaseLog, failure_of
+from harness.conductor.profile import take_profile
 from harness.conductor.progress import Progress
 from harness.conductor.session import RunnerSession
 from harness.device import BuildChoice, Device, Runner, Telemetry
-from harness.errors import CapabilityMissing, CatalogueError, HarnessError, StoreError
+from harness.errors import (
+    BackendRejected,
+    CapabilityMissing,
+    CatalogueError,
+    HarnessError,
+    StoreError,
+)
 from harness.record import Cell, DeviceFacts, Trial, TrialRecord
 from harness.scenario import (
     Cold,
@@ -188,7 +195,10 @@ class Conductor:
                 with log.phase("LOAD"):
                     attempt.loaded = self._load(session, cell)
                     inputs = self._push_inputs(attempt.loaded, job)
-                measurement.run(inputs)
+                if cell.purpose == "profile":
+                    self._profile(session, cell, inputs, attempt, log)
+                else:
+                    measurement.run(inputs)
             else:
                 measurement.run_cold(load_message(cell), primed)
             with log.phase("COLLECT"):
@@ -212,6 +222,24 @@ class Conductor:
             attempt.score = Examination(session, loaded, self._clock, self._cancel).run(
                 job.task, self._inputs, self._push, lambda text: log.detail("MEASURE", text)
             )
+
+    def _profile(
+        self,
+        session: RunnerSession,
+        cell: Cell,
+        inputs: tuple[str, ...],
+        attempt: Attempt,
+        log: PhaseLog,
+    ) -> None:
+        """Ask the engine's profiler; an engine that has none leaves the trial out."""
+        attempt.input_digests = inputs
+        try:
+            with log.phase("MEASURE"):
+                attempt.add_profile(take_profile(session, cell, inputs, self._clock, self._cancel))
+        except BackendRejected as refused:
+            if refused.code != "unsupported":
+                raise
+            attempt.unavailable = f"no profile: {refused.text}"
 
     def _prime(self, job: TrialJob) -> tuple[str, ...] | None:
         """For a cold start: learn the inputs from a first, untimed process and push them."""

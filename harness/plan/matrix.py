@@ -18,6 +18,7 @@ from harness.scenario import (
     MatrixBlock,
     MemoryPass,
     ModelRef,
+    ProfilePass,
     Scenario,
     Shapes,
     Sustained,
@@ -57,6 +58,12 @@ def label(cell: Cell) -> str:
 def memory_load(memory: MemoryPass) -> Sustained:
     """The work during a memory pass: as long as the last reading needs."""
     return Sustained(seconds=memory.settle_minutes * 60 + memory.readings * memory.every_seconds)
+
+
+def profile_load(profile: ProfilePass) -> Burst:
+    """The inferences of a profile pass: how many, and how many before them."""
+    warmup = Warmup(rule="fixed", min_seconds=0.0, min_inferences=profile.warmup)
+    return Burst(warmup, inferences=profile.inferences)
 
 
 #: The load of the accuracy pass, which stands for nothing; see ``record.Cell``.
@@ -114,6 +121,8 @@ class DeviceMatrix:
             yield "memory", memory_load(self._scenario.memory)
         if self._scenario.accuracy is not None:
             yield "accuracy", ACCURACY_LOAD
+        if self._scenario.profile is not None:
+            yield "profile", profile_load(self._scenario.profile)
 
     def _variants(self, ref: ModelRef, engine: str) -> Sequence[Variant]:
         """The variants of ``ref`` that ``engine`` can load; a skip for each that it cannot."""

@@ -12,6 +12,7 @@ from harness.scenario import (
     Limit,
     MemoryPass,
     Order,
+    ProfilePass,
     Repeats,
     Require,
     Scenario,
@@ -100,6 +101,26 @@ MEMORY = Record(
     shorthand="pass",
 )
 
+
+def _profile(**values: Any) -> ProfilePass | None:
+    chosen = values.pop("pass", "separate")
+    if chosen == "none":
+        if values:
+            raise Misfit(next(iter(values)), "means nothing with pass: none; remove it")
+        return None
+    return ProfilePass(**values)
+
+
+PROFILE = Record(
+    _profile,
+    {
+        "pass": Key(Choice(("separate", "none")), "separate: one extra trial per cell"),
+        "inferences": Key(Integer(1, 1000), "so many are profiled"),
+        "warmup": Key(Integer(0, 1000), "inferences before them"),
+    },
+    shorthand="pass",
+)
+
 REQUIRE = Record(
     Require,
     {
@@ -159,7 +180,8 @@ def _scenario(
     for key in ("models", "blocks"):
         if key not in values:
             raise Misfit(key, f"the key {key!r} is missing: {SCENARIO.keys[key].help}")
-    if values.get("loads") == () and not (values.get("memory") or values.get("accuracy")):
+    passes = ("memory", "accuracy", "profile")
+    if values.get("loads") == () and not any(values.get(name) for name in passes):
         raise Misfit("loads", "the list is empty, so there is nothing to measure; remove the key")
     if telemetry is not None:
         values["telemetry_rate_hz"] = telemetry
@@ -261,6 +283,7 @@ SCENARIO = Record(
         ),
         "memory": Key(MEMORY, "a pass of its own that measures memory"),
         "accuracy": Key(ACCURACY, "a pass of its own that measures accuracy on a dataset"),
+        "profile": Key(PROFILE, "a pass of its own that tells the time of each operator"),
         "energy": Key(ENERGY, "energy per inference, gross and net of idle"),
         "require": Key(REQUIRE, "what a trial must satisfy to be valid"),
         "limits": Key(

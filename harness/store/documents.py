@@ -1,4 +1,4 @@
-"""``plan.json`` and ``trial.json``: the two versioned documents of a run folder."""
+"""``plan.json``, ``trial.json`` and ``profile.json``: the versioned documents of a run folder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.errors import StoreError, StoreVersionError
 from harness.record import RECORD_VERSION, Cell, RunPlan, Trial, TrialRecord
+from harness.stats.operators import Profile
 from harness.store.codec import dump, from_json, to_json
 from harness.store.files import translated, write_atomically
 
@@ -20,6 +21,7 @@ Migration = Callable[[Document], Document]
 #: How to bring a document of version N to version N + 1, by N. One entry per version ever released.
 PLAN_MIGRATIONS: dict[int, Migration] = {}
 TRIAL_MIGRATIONS: dict[int, Migration] = {}
+PROFILE_MIGRATIONS: dict[int, Migration] = {}
 
 
 def write_record(path: Path, record: TrialRecord) -> None:
@@ -32,6 +34,22 @@ def read_record(path: Path) -> TrialRecord:
     document = upgraded(read_document(path), path, TRIAL_MIGRATIONS)
     with _decoding(path):
         return from_json(TrialRecord, document)
+
+
+def write_profile(path: Path, profile: Profile) -> None:
+    """Write ``profile.json`` atomically and durably."""
+    write_atomically(path, dump({"version": RECORD_VERSION, **to_json(profile)}, indent=1))
+
+
+def read_profile(path: Path) -> Profile | None:
+    """Read a ``profile.json``; None where there is none."""
+    with translated(path):
+        if not path.exists():
+            return None
+    document = upgraded(read_document(path), path, PROFILE_MIGRATIONS)
+    del document["version"]
+    with _decoding(path):
+        return from_json(Profile, document)
 
 
 def write_plan(path: Path, plan: RunPlan) -> None:

@@ -11,6 +11,7 @@
         ├── trials/<trial>/              the latest attempt of each trial
         │   ├── trial.json               written last: a trial without it does not count
         │   ├── samples.parquet  blocks.parquet  traces.parquet  log.txt
+        │   ├── profile.json                 only in the profile pass
         │   └── samples.arrows  traces.arrows    only while measuring
         └── superseded/<trial>/<n>/      earlier attempts, as they were
 """
@@ -31,6 +32,7 @@ TRIALS = "trials"
 SUPERSEDED = "superseded"
 TRIAL = "trial.json"
 LOG = "log.txt"
+PROFILE = "profile.json"
 SAMPLES, BLOCKS, TRACES = "samples.parquet", "blocks.parquet", "traces.parquet"
 RAW_SAMPLES, RAW_TRACES = "samples.arrows", "traces.arrows"
 TEMPORARY_SUFFIX = ".tmp"
