@@ -10,15 +10,6 @@ from harness.stats.samples import Int64Array
 Float64Array = NDArray[np.float64]
 
 
-def downsample(
-    at_ns: Int64Array, values: Float64Array, points: int
-) -> tuple[Int64Array, Float64Array]:
-    """At most ``points`` of the given points: the extremes of equal stretches of time."""
-    series = MinMaxSeries(points)
-    series.feed(at_ns, values)
-    return series.result()
-
-
 class MinMaxSeries:
     """Keeps the smallest and the largest value of each stretch of time, in constant memory.
 

@@ -5,9 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.stats.downsample import MinMaxSeries, downsample
+from harness.stats.downsample import MinMaxSeries
 
 steps = st.lists(st.tuples(st.integers(0, 1_000), st.floats(-1e9, 1e9)), min_size=1, max_size=300)
+
+
+def downsample(at_ns, values, points):
+    series = MinMaxSeries(points)
+    series.feed(at_ns, values)
+    return series.result()
 
 
 @given(steps, st.integers(4, 60))
