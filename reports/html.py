@@ -17,6 +17,7 @@ from harness.metrics import METRICS
 from reports import figures, labels, quantities
 from reports.compare import Certainty, winners
 from reports.model import CellView, ReportModel, TrialRow
+from reports.operators import operator_views
 from reports.payload import series_json
 from reports.summary import device_text, summarise
 from reports.tables import cell_tables, detail_metrics, number
@@ -52,6 +53,7 @@ def render_html(model: ReportModel) -> str:
             title=" and ".join(dict.fromkeys(run.scenario for run in model.runs)) or "empty report",
             summary=summarise(model),
             tables=cell_tables(model),
+            operators=operator_views(model),
             dot_charts=figures.dot_charts(model),
             ecdf_charts=figures.ecdf_charts(model),
             startup_charts=figures.startup_charts(model),

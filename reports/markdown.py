@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from reports import labels
 from reports.html import utc_text
 from reports.model import FindingView, ReportModel, RunView
+from reports.operators import OperatorView, operator_views
 from reports.summary import device_text, summarise
 from reports.tables import Entry, Table, cell_tables
 from reports.text import markdown_block, markdown_text
@@ -19,6 +20,8 @@ def render_markdown(model: ReportModel) -> str:
     blocks += _summary(model)
     for table in cell_tables(model):
         blocks += _table(table)
+    for view in operator_views(model):
+        blocks += _operators(view)
     blocks += _findings(model.findings)
     blocks += _not_measured(model)
     blocks += [block for run in model.runs for block in _run(run)]
@@ -48,6 +51,16 @@ def _table(table: Table) -> Iterator[str]:
     notes += [f"On every row: {view.id}." for view in table.common]
     notes.append(table.note or "Values are geometric means over trials with 95 % intervals.")
     yield " ".join(notes)
+
+
+def _operators(view: OperatorView) -> Iterator[str]:
+    yield f"## Operators: {markdown_text(view.title)}"
+    for table in (view.types, view.nodes):
+        sides = ["---:" if i >= table.numbers else "---" for i in range(len(table.headers))]
+        rows = [_line([markdown_text(text) for text in row]) for row in table.rows]
+        yield "\n".join([_line(table.headers), _line(sides), *rows])
+        if table.note:
+            yield markdown_text(table.note)
 
 
 def _entry(entry: Entry) -> str:

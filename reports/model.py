@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from harness.findings import Severity
 from harness.record import Cause, DeviceFacts, Outcome
 from harness.stats.interval import Estimate
+from harness.stats.operators import Profile
 from harness.validity.accuracy import AccuracyLoss
 
 FloatArray = NDArray[np.float64]
@@ -145,6 +146,7 @@ class CellView:
     series: dict[str, TrialSeries] = field(default_factory=dict)  #: by trial id
     simulated: bool = False
     loss: AccuracyLoss | None = None  #: of the accuracy pass, against the float32 variant
+    profile: Profile | None = None  #: of the profile pass
 
     @property
     def label(self) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.record import RunPlan, Trial, TrialRecord
+from harness.stats.operators import Profile
 from harness.stats.samples import Samples
 
 
@@ -36,6 +37,9 @@ class TrialSource(Protocol):
 
     def samples(self) -> Samples:
         """All inferences, warm-up included; empty when none was stored."""
+
+    def profile(self) -> Profile | None:
+        """Time per operator; None outside the profile pass."""
 
     def iter_trace_batches(self) -> Iterator[Mapping[str, TraceLike]]:
         """Readings by channel, one bounded stretch of time after another."""

@@ -149,7 +149,11 @@ def _name(cell: CellView, differing: frozenset[str]) -> str:
 
 
 def _single_results(model: ReportModel) -> list[str]:
-    measured = [(cell, cell.primary) for cell in model.cells if cell.primary in cell.estimates]
+    measured = [
+        (cell, cell.primary)
+        for cell in model.cells
+        if cell.primary in cell.estimates and cell.purpose != "profile"
+    ]
     if not measured:
         measured = [
             (cell, name)
@@ -168,13 +172,16 @@ def _single_results(model: ReportModel) -> list[str]:
 
 
 def _answered(model: ReportModel) -> bool:
-    """Whether models were asked without labels: a table compares what they answered."""
-    return any(cell.purpose == "accuracy" and cell.counts.ok for cell in model.cells)
+    """Whether there is something that has a table of its own: answers without labels, profiles."""
+    return any(cell.purpose in ("accuracy", "profile") and cell.counts.ok for cell in model.cells)
 
 
 def _certainty(found: list[Comparison], model: ReportModel) -> str:
     ns = {
-        e.n for cell in model.cells if cell.purpose != "accuracy" for e in cell.estimates.values()
+        e.n
+        for cell in model.cells
+        if cell.purpose not in ("accuracy", "profile")
+        for e in cell.estimates.values()
     }
     if not ns:
         return ""

@@ -16,6 +16,7 @@ from reports.accuracy import (
     shown_comparisons,
 )
 from reports.model import CellView, ReportModel
+from reports.operators import operator_views
 from reports.quantities import NOT_MEASURED, heading, interval_text, scale, value_text
 from reports.summary import summarise, varying
 from reports.text import one_line
@@ -73,9 +74,9 @@ def accuracy_table(model: ReportModel) -> TextTable | None:
 def terminal_table(model: ReportModel) -> TextTable:
     """One row a cell: its name, how many trials it rests on, its main numbers, its doubts.
 
-    Cells of the accuracy pass have :func:`accuracy_table`.
+    Cells of the accuracy pass have :func:`accuracy_table`, profiles :func:`operator_tables`.
     """
-    cells = tuple(cell for cell in model.cells if cell.purpose != "accuracy")
+    cells = tuple(cell for cell in model.cells if cell.purpose not in ("accuracy", "profile"))
     named = varying(cells) | {"model", "engine"}
     facets = [name for name in labels.FACETS if name in named and name != "engine_version"]
     metrics = [name for name in _METRICS if any(_shows(cell, name) for cell in cells)]
@@ -95,6 +96,14 @@ def terminal_table(model: ReportModel) -> TextTable:
         for cell in cells
     )
     return TextTable(headers, rows, _notes(model, cells, named))
+
+
+def operator_tables(model: ReportModel) -> list[TextTable]:
+    """For each profiled cell its types of operators; the reports have the nodes as well."""
+    return [
+        TextTable(view.types.headers, view.types.rows, (f"{view.title}: {view.types.note}",))
+        for view in operator_views(model)
+    ]
 
 
 def json_rows(model: ReportModel) -> list[dict[str, object]]:

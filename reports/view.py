@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from harness.findings import Finding
 from harness.record import Cause, Cell, Failure, Outcome, TrialRecord
 from harness.stats.interval import Estimate
+from harness.stats.operators import Profile
 from harness.validity.checks import check_cell
 from reports import labels
 from reports.accuracy import accuracy_estimates, accuracy_loss
@@ -53,6 +54,7 @@ class _Gathered:
     missing: int = 0
     quantiles: list[FloatArray] = field(default_factory=list)
     series: dict[str, TrialSeries] = field(default_factory=dict)
+    profile: Profile | None = None
 
 
 def build_report(runs: Sequence[RunSource]) -> ReportModel:
@@ -122,6 +124,8 @@ def _read_trial(
     one.records.append(record)
     if record.outcome is Outcome.SKIPPED:
         return
+    if one.cell.purpose == "profile":
+        one.profile = source.profile()
     latency = Latency(source.samples())
     series = trial_series(source, latency, channels, limit)
     if series is not None:
@@ -158,6 +162,7 @@ def _cell_view(
         quantiles=merge_quantiles(one.quantiles),
         series=one.series,
         simulated=_is_simulated(run, one),
+        profile=one.profile,
         loss=accuracy_loss(cell, [(other.cell, other.records) for other in gathered]),
     )
 
@@ -178,8 +183,8 @@ def _phone(run: RunSource, cell: Cell) -> str:
 
 
 def _on_cell(cell: Cell, good: int) -> tuple[Finding, ...]:
-    """Findings on a cell as a whole; accuracy is the same in every process."""
-    return check_cell(good) if good and cell.purpose != "accuracy" else ()
+    """Findings on a cell as a whole; accuracy and profiles are taken once."""
+    return check_cell(good) if good and cell.purpose not in ("accuracy", "profile") else ()
 
 
 def _same_work(cell: Cell) -> tuple[str, ...]:

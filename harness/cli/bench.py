@@ -21,6 +21,9 @@ OUTPUTS = ("table", "md", "csv", "json")
 @click.option("-b", "--batch", default="1", show_default=True, help="Batch sizes: 1,8.")
 @click.option("-r", "--repeats", default=3, show_default=True, help="Fresh processes per cell.")
 @click.option("--seconds", default=5.0, show_default=True, help="Timed seconds per trial.")
+@click.option(
+    "--profile", is_flag=True, help="Profile each operator as well."
+)
 @click.option("-o", "--output", type=click.Choice(OUTPUTS), default="table", show_default=True)
 @results_option
 def bench(
@@ -32,6 +35,7 @@ def bench(
     batch: str,
     repeats: int,
     seconds: float,
+    profile: bool,
     output: str,
     results: Path,
 ) -> int:
@@ -70,6 +74,7 @@ def bench(
             }
         ],
         "repeats": repeats,
+        "profile": "separate" if profile else "none",
     }
     scenario = loads(json.dumps(document), "benchfarm bench", Path.cwd())
     choices = campaign.Choices(

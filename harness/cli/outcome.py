@@ -55,7 +55,7 @@ def _print(model: ReportModel, output: str) -> None:
     from harness.cli.tables import print_table
     from reports.csv import cells_csv
     from reports.markdown import render_markdown
-    from reports.terminal import accuracy_table, json_rows, terminal_table
+    from reports.terminal import accuracy_table, json_rows, operator_tables, terminal_table
 
     match output:
         case "md":
@@ -65,7 +65,8 @@ def _print(model: ReportModel, output: str) -> None:
         case "json":
             click.echo(json.dumps(json_rows(model), indent=2, ensure_ascii=False))
         case _:
-            for table in (terminal_table(model), accuracy_table(model)):
+            tables = [terminal_table(model), accuracy_table(model), *operator_tables(model)]
+            for table in tables:
                 if table is not None:
                     print_table(table)
 

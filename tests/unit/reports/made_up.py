@@ -27,6 +27,7 @@ from harness.record import (
     TrialRecord,
 )
 from harness.scenario import Load, SingleStream, Sustained
+from harness.stats.operators import Profile
 from harness.stats.samples import Samples
 from harness.variant import ModelFormat, Variant
 
@@ -46,9 +47,13 @@ class MemoryTrial:
     record: TrialRecord
     stored: Samples
     traces: dict[str, MemoryTrace] = field(default_factory=dict)
+    profiled: Profile | None = None
 
     def samples(self) -> Samples:
         return self.stored
+
+    def profile(self) -> Profile | None:
+        return self.profiled
 
     def iter_trace_batches(self) -> Iterator[dict[str, MemoryTrace]]:
         yield self.traces

@@ -28,6 +28,7 @@ _LOCK_TO_WRITE = 1
 _ROOM, _UNTOUCHED = 512, 0xA5
 #: Tag (a pointer), kind, padding, start and length in microseconds: how an event begins.
 _EVENT = struct.Struct("<QixxxxQQ")
+_OPEN = "LiteRT's profiler only takes models whose shapes are those of the file"
 _FREE = c.CFUNCTYPE(None, c.c_void_p)
 
 
@@ -43,13 +44,20 @@ class _TensorType(c.Structure):
 
 
 def profile(
-    package: Any, model: Path, arrays: Sequence[NDArray[Any]], runs: int, *, threads: int,
+    package: Any,
+    model: Path,
+    arrays: Sequence[NDArray[Any]],
+    results: Sequence[int],
+    runs: int,
+    *,
+    threads: int,
     xnnpack: bool,
-) -> bytes:  # fmt: skip
+) -> bytes:
     """The events of ``runs`` inferences as JSON: a list of ``tag``, ``type`` and ``us``.
 
-    Raises Refused with ``unsupported`` for other versions, other shapes than the file's, and
-    results whose shape only an inference settles.
+    ``results`` are the sizes in bytes that the outputs really have: a compiled model whose buffers
+    are others crashes. Raises Refused with ``unsupported`` for other versions of LiteRT, and for
+    models whose shapes are not those of the file.
     """
     version = str(getattr(package, "__version__", ""))
     library = Path(str(package.__file__)).with_name(_LIBRARY)
@@ -57,7 +65,9 @@ def profile(
         raise Refused("unsupported", f"{package.__name__} {version} has no profiler that is known")
     if not library.exists():
         raise Refused("unsupported", f"{package.__name__} {version} comes without {_LIBRARY}")
-    return _Session(_Library(library), model, threads, xnnpack=xnnpack).events(arrays, runs)
+    return _Session(_Library(library), model, threads, xnnpack=xnnpack).events(
+        arrays, results, runs
+    )
 
 
 class _Library:
@@ -113,8 +123,10 @@ class _Session:
         self._compiled = library.made("CreateCompiledModel", self._environment, read, options)
         self._inputs, self._outputs = self._buffers("Input"), self._buffers("Output")
 
-    def events(self, arrays: Sequence[NDArray[Any]], runs: int) -> bytes:
+    def events(self, arrays: Sequence[NDArray[Any]], results: Sequence[int], runs: int) -> bytes:
         """Run with the profiler on."""
+        if sorted(map(self._size, self._outputs)) != sorted(results):
+            raise Refused("unsupported", _OPEN)
         self._fill(arrays)
         library = self._library
         profiler = library.made("CompiledModelGetProfiler", self._compiled)
@@ -158,7 +170,7 @@ class _Session:
             kind = _TensorType()
             library.call("GetRankedTensorType", tensor, c.byref(kind))
             if any(size < 1 for size in kind.sizes[: kind.rank & 0x7F]):
-                raise Refused("unsupported", "LiteRT's profiler takes no model of open shapes")
+                raise Refused("unsupported", _OPEN)
             needs = library.made(
                 f"GetCompiledModel{side}BufferRequirements", self._compiled, c.c_size_t(0), number
             )
@@ -172,15 +184,19 @@ class _Session:
             )
         return (c.c_void_p * len(made))(*made)
 
+    def _size(self, handle: int) -> int:
+        size = c.c_size_t()
+        self._library.call("GetTensorBufferPackedSize", c.c_void_p(handle), c.byref(size))
+        return size.value
+
     def _fill(self, arrays: Sequence[NDArray[Any]]) -> None:
         """Copy each input into a buffer of its size: names differ between the two interfaces."""
         left = list(arrays)
-        for buffer in map(c.c_void_p, self._inputs):
-            size = c.c_size_t()
-            self._library.call("GetTensorBufferPackedSize", buffer, c.byref(size))
-            array = next((one for one in left if one.nbytes == size.value), None)
+        for handle in self._inputs:
+            buffer, size = c.c_void_p(handle), self._size(handle)
+            array = next((one for one in left if one.nbytes == size), None)
             if array is None:
-                raise Refused("unsupported", "LiteRT's profiler only takes the file's own shapes")
+                raise Refused("unsupported", _OPEN)
             left = [one for one in left if one is not array]
             place = c.c_void_p()
             self._library.call("LockTensorBuffer", buffer, c.byref(place), c.c_int(_LOCK_TO_WRITE))

@@ -54,6 +54,7 @@ def load(path: Path, request: LoadModel) -> OrtModel:
     spinning = options.boolean("allow_spinning", default=True)
     how = options.choice("load", ("file", "buffer"), default="file")
     options.finish()
+
     def session(profile_prefix: str = "") -> Any:
         settings = _settings(request, level, spinning=spinning)
         if profile_prefix:

@@ -122,13 +122,13 @@ class TfliteModel:
         """The events of LiteRT's profiler."""
         from device_agents.local.runner.engines import litert_profiler
 
-        declared = *self._interpreter.get_input_details(), *self._interpreter.get_output_details()
-        if any(None in _dimensions(item) for item in declared):
-            # Its compiled models crash on these (seen with LiteRT 2.3.0).
-            raise Refused("unsupported", "LiteRT's profiler takes no model of open shapes")
+        copy_in, invoke, _ = self.step(arrays)
+        copy_in()
+        invoke()
+        results = [result.nbytes for result in self.results()]
         threads, xnnpack = self._request.threads, self.facts["xnnpack"] is True
         events = litert_profiler.profile(
-            _package, self._path, arrays, runs, threads=threads, xnnpack=xnnpack
+            _package, self._path, arrays, results, runs, threads=threads, xnnpack=xnnpack
         )
         return Profiled("litert", events)
 
