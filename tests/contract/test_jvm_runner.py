@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness.clock import CancelToken
 from harness.wire import messages as m
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "wire"
 
 
 @pytest.fixture
@@ -111,6 +116,46 @@ def test_a_tensor_beyond_the_heap_is_refused_and_the_runner_lives(attempt, tiny_
     wire = attempt(data, shapes={"x": (50_000_000, 4)})
     assert wire.refused("out-of-memory", fatal=False)
     attempt().hear_a(m.Loaded)
+
+
+def test_a_tensor_beyond_any_buffer_is_refused_and_the_runner_lives(attempt, tiny_models):
+    data = tiny_models["onnxruntime"](inner="inner")
+    wire = attempt(data, shapes={"x": (200_000_000, 4)})
+    assert "3200000000 bytes" in wire.refused("out-of-memory", fatal=False)
+    attempt().hear_a(m.Loaded)
+
+
+def test_a_model_beyond_the_heap_is_refused_and_the_runner_lives(attempt, jvm):
+    """Read into a buffer it has no room: half of 1 GB is all that this runner may take."""
+    digest = "f" * 64
+    with (jvm.store / digest).open("wb") as file:
+        file.truncate(1_000_000_000)
+    wire = attempt(model=digest, options={"load": "buffer"})
+    assert wire.refused("out-of-memory", fatal=False)
+    attempt().hear_a(m.Loaded)
+
+
+def test_a_disk_that_is_full_ends_the_program_and_keeps_what_was_measured(jvm, x):
+    spool = jvm.folder / "work0" / "spool"
+    spool.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(spool)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs the right to mount a small tmpfs")
+    try:
+        _, wire = jvm.loaded()
+        blocks = tuple(m.Block(seq, 40_000, duration_ns=10**9) for seq in range(50))
+        wire.say(m.Run((jvm.push(x.tobytes()),), blocks, final=True))
+        heard = []
+        while not heard or isinstance(heard[-1].message, m.BlockDone):
+            heard.append(wire.hear())
+        assert heard[-1].message.code == "spool-full"
+        assert [packet.message.block for packet in heard[:-1]] == list(range(len(heard) - 1))
+        wire.say(m.Ack(heard[-1].message.seq), m.Ping(1))
+        wire.hear_a(m.Pong)
+        assert not list(spool.iterdir())
+    finally:
+        jvm.close()
+        subprocess.run(["umount", str(spool)], check=True)
 
 
 def test_nothing_is_collected_inside_blocks(jvm, x):
@@ -238,6 +283,29 @@ def test_real_models_give_what_python_gives(attempt, jvm, shared_models, name):
         assert shape == want.shape
         made = np.frombuffer(frame, want.dtype).reshape(shape)
         np.testing.assert_allclose(made, want, rtol=1e-4, atol=1e-5)
+
+
+# --- hosts that talk nonsense -------------------------------------------------------------
+
+
+def test_golden_reject_vectors_end_a_link_and_nothing_else(jvm, x):
+    lines = (GOLDEN / "reject.jsonl").read_text().splitlines()
+    runner = jvm.start()
+    wire = jvm.connect(runner)
+    session = wire.greet(runner.token).session
+    wire.say(jvm.load_message())
+    wire.hear_a(m.Loaded)
+    for vector in map(json.loads, lines):
+        wire.close()
+        wire = jvm.connect(runner)
+        wire.greet(runner.token, session=session, last_seq=1)
+        wire.say_bytes(bytes.fromhex(vector["bytes"]))
+        if vector["why"] != "truncated":
+            wire.refused("bad-message", fatal=True)
+    wire = jvm.connect(runner)
+    wire.greet(runner.token, session=session, last_seq=1)
+    wire.say(m.Run((jvm.push(x.tobytes()),), (m.Block(0, 5),), final=True))
+    wire.hear_until(m.Done)
 
 
 # --- links that break -----------------------------------------------------------------------
