@@ -1,24 +1,27 @@
 """The adb server of this host: the phones it knows, and byte streams to services on them.
 
-adbutils opens the connections; what is said over them is waited for here, because adbutils takes a
-dropped link for the end of an output and knows no deadline for a whole call.
+We speak to the server ourselves: adbutils takes a dropped link for the end of an output, knows no
+deadline for a whole call, starts a server unasked, and needs three connections where one will do.
+What it is good for here is the adb program that it brings.
 """
 
 from __future__ import annotations
 
 import os
 import select
+import shutil
 import socket
 from contextlib import suppress
 
 from device_agents.android.parse.answers import Transport, read_devices
 from device_agents.android.parse.text import printable
 from harness.clock import CancelToken, Deadline
-from harness.errors import CapabilityMissing, DeviceError, DeviceTimeout, DeviceUnavailable
+from harness.errors import DeviceError, DeviceTimeout, DeviceUnavailable
 
 #: A cancellation is noticed within this time; data wakes us at once.
 SLICE_S = 0.1
 _DEFAULT_PORT = 5037
+_CONNECT_S = 3.0
 #: What the server says, and what to do about it.
 ADVICE = {
     "unauthorized": "unlock the phone and allow USB debugging for this computer",
@@ -142,7 +145,7 @@ class AdbServer:
     def is_running(self) -> bool:
         """Whether something listens on the server's port."""
         try:
-            socket.create_connection((self._host, self.port), timeout=3).close()
+            socket.create_connection((self._host, self.port), timeout=_CONNECT_S).close()
         except OSError:
             return False
         return True
@@ -192,23 +195,26 @@ class AdbServer:
         return stream
 
     def _connect(self, device_id: str) -> Stream:
-        """A connection by adbutils, without its starting a server where there is none."""
         try:
-            from adbutils import AdbConnection
-            from adbutils.errors import AdbError
-        except ImportError:
-            raise CapabilityMissing(
-                device_id, "Android phones need adbutils; pip install 'benchfarm[android]'"
-            ) from None
-
-        class Connection(AdbConnection):  # type: ignore[misc]
-            def _safe_connect(self) -> socket.socket:
-                connected: socket.socket = self._create_socket()
-                return connected
-
-        try:
-            return Stream(device_id, Connection(self._host, self.port).conn)
-        except (AdbError, OSError) as error:
+            connection = socket.create_connection((self._host, self.port), timeout=_CONNECT_S)
+        except OSError as error:
             raise DeviceUnavailable(
-                device_id, f"no adb server on port {self.port}; start one: adb start-server"
+                device_id, f"no adb server on port {self.port}; start one: {start_command()}"
             ) from error
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return Stream(device_id, connection)
+
+
+def start_command() -> str:
+    """What starts an adb server: the one of this host, or the one that adbutils brings."""
+    if shutil.which("adb") is not None:
+        return "adb start-server"
+    try:
+        from adbutils import adb_path
+        from adbutils.errors import AdbError
+    except ImportError:
+        return "pip install 'benchfarm[android]', which brings adb"
+    try:
+        return f"{adb_path()} start-server"
+    except AdbError:
+        return "install adb (Android's platform-tools)"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from device_agents.android.adb import ADVICE, AdbServer
+from device_agents.android.adb import ADVICE, AdbServer, start_command
+from device_agents.android.capture import capture
 from device_agents.android.device import AndroidDevice
 from device_agents.android.parse.answers import Transport
 from device_agents.android.parse.text import printable
@@ -68,30 +68,41 @@ class AndroidAgent:
         cancel.raise_if_cancelled()
         if not self._server.is_running():
             return ()
-        if importlib.util.find_spec("adbutils") is None:
-            return (_no_adbutils(),)
         return sightings(self._look(deadline, cancel), self._known)
 
     def hint(self) -> str | None:
         """That no adb server runs."""
         if self._server.is_running():
             return None
-        return f"no adb server on port {self._server.port}; to see phones: adb start-server"
+        return f"no adb server on port {self._server.port}; to see phones: {start_command()}"
 
     def open(self, device_id: str) -> AndroidDevice:
         """Take hold of a phone; raises DeviceUnavailable where it is not attached."""
+        address = self._address(device_id)
+        return AndroidDevice(self._server, device_id, address, self._clock, self._undo_folder)
+
+    def capture(self, device_id: str, deadline: Deadline, cancel: CancelToken) -> dict[str, object]:
+        """A phone's answers, scrubbed; see capture.py."""
+        phone = Phone(self._server, device_id, self._address(device_id), self._clock)
+        try:
+            return capture(phone, deadline, cancel)
+        finally:
+            phone.disconnect()
+
+    def _address(self, device_id: str) -> str:
+        """What the server calls a phone."""
         if device_id not in self._known:
             deadline, cancel = Deadline(self._clock, 2 * _IDENTIFY_S), CancelToken()
             if not self._server.is_running():
                 raise DeviceUnavailable(
-                    device_id, "no adb server runs on this host; start one: adb start-server"
+                    device_id, f"no adb server runs on this host; start one: {start_command()}"
                 )
             self._known.clear()
             sightings(self._look(deadline, cancel), self._known)
         address = self._known.get(device_id)
         if address is None:
             raise DeviceUnavailable(device_id, "it is not ready; see `benchfarm devices`")
-        return AndroidDevice(self._server, device_id, address, self._clock, self._undo_folder)
+        return address
 
     def _look(self, deadline: Deadline, cancel: CancelToken) -> list[Seen]:
         transports = self._server.transports(deadline, cancel)
@@ -173,15 +184,4 @@ def _not_ready(one: Seen) -> Sighting | None:
         ready=False,
         state="silent" if one.problem else state,
         advice=one.problem or ADVICE.get(state, "restart the phone"),
-    )
-
-
-def _no_adbutils() -> Sighting:
-    return Sighting(
-        "android:?",
-        "android",
-        "phones behind the adb server",
-        ready=False,
-        state="no adbutils",
-        advice="Android phones need adbutils; pip install 'benchfarm[android]'",
     )
