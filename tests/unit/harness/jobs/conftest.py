@@ -12,8 +12,9 @@ import pytest
 
 from harness.clock import ManualClock
 from harness.findings import finding
+from harness.plan.order import trials
 from harness.record import BlockRecord, Cell, DeviceFacts, Outcome, RunPlan, Trial, TrialRecord
-from harness.scenario import SingleStream
+from harness.scenario import Order, Repeats, SingleStream
 from harness.store.run_reader import RunReader
 from harness.store.store import ResultsStore
 from harness.variant import ModelFormat, Variant
@@ -47,17 +48,19 @@ class Lab:
         ]
         if order == "interleaved":
             visits.sort(key=lambda visit: visit[1])
-        trials = [
+        planned = [
             Trial(f"{cell.key}-r{repeat}", cell, repeat, place)
             for place, (cell, repeat, _) in enumerate(visits)
         ]
+        if order == "abba":
+            planned, visits = _in_quads(cells)
         devices = {cell.device_id for cell, _ in cells}
         plan = RunPlan(
             run_id=f"2026010{self.runs}T000000Z-made-up",
             scenario="made-up",
             label=label,
             created_at=f"2026-01-0{self.runs}T00:00:00+00:00",
-            trials=tuple(trials),
+            trials=tuple(planned),
             facts={
                 name: DeviceFacts(name, {"platform": "local", "os": "Linux", **(facts or {})})
                 for name in devices
@@ -65,7 +68,7 @@ class Lab:
         )
         writer = self.store.create_run(plan)
         start = datetime(2026, 1, self.runs, tzinfo=UTC)
-        for trial, (_, _, value) in zip(trials, visits, strict=True):
+        for trial, (_, _, value) in zip(planned, visits, strict=True):
             outcome = value if isinstance(value, Outcome) else Outcome.OK
             median_ns = 5e6 if isinstance(value, Outcome) else value * 1e6
             attempt = writer.begin_trial(trial)
@@ -92,6 +95,17 @@ class Lab:
             )
         writer.close("complete")
         return self.store.resolve(writer.run_id)
+
+
+def _in_quads(
+    cells: Sequence[tuple[Cell, Values]],
+) -> tuple[list[Trial], list[tuple[Cell, int, float | Outcome]]]:
+    """Trials A B B A of pairs of arms, which are next to each other in ``cells``."""
+    count = len(cells[0][1])
+    values = {cell.key: values for cell, values in cells}
+    planned = trials([cell for cell, _ in cells], Order("abba"), Repeats(count, count))
+    visits = [(t.cell, t.repeat, values[t.cell.key][t.repeat]) for t in planned]
+    return list(planned), visits
 
 
 def _block(median_ns: float, seed: int) -> tuple[BlockRecord, dict[str, np.ndarray]]:
