@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,7 @@ class Ambient:
     """
 
     c: float | None = None
-    file: str | None = None
+    file: Path | None = None
     serial: str | None = None
     baud: int = 9600
     scale: float = 1.0

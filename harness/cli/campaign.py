@@ -25,6 +25,7 @@ from harness.errors import NoDeviceMatched, UserError
 from harness.fleet.curfew import Curfew
 from harness.fleet.executor import DeviceWork, EmbeddedExecutor
 from harness.fleet.repeats import RepeatRule, SkipRule
+from harness.fleet.surroundings import LabSurroundings
 from harness.models.cache import ModelCache
 from harness.models.catalogue import Catalogue
 from harness.plan import Plan, estimate, expand, night_end
@@ -219,19 +220,34 @@ class _Execution:
                 progress=view,
                 stop_at_failure=self._choices.stop_at_failure,
             )
+            devices = sorted({trial.cell.device_id for trial in trials})
+            surroundings = self._surroundings(devices, stack)
             executor.run(
                 {
                     device_id: DeviceWork(
-                        self._conductor(device_id, inputs, view, stack),
+                        self._conductor(device_id, inputs, view, surroundings, stack),
                         [trial for trial in trials if trial.cell.device_id == device_id],
                     )
-                    for device_id in sorted({trial.cell.device_id for trial in trials})
+                    for device_id in devices
                 }
             )
         return Ended(self._writer.run_id, interrupted=self._cancel.reason.startswith("interrupted"))
 
+    def _surroundings(self, devices: Sequence[str], stack: ExitStack) -> LabSurroundings | None:
+        """What is read beside the devices; nothing for the lab machine alone without a room."""
+        if devices == ["local"] and self._scenario.ambient is None:
+            return None
+        made = LabSurroundings(self._scenario.ambient, devices, self._clock)
+        stack.callback(made.close)
+        return made
+
     def _conductor(
-        self, device_id: str, inputs: InputFactory, view: RunView, stack: ExitStack
+        self,
+        device_id: str,
+        inputs: InputFactory,
+        view: RunView,
+        surroundings: LabSurroundings | None,
+        stack: ExitStack,
     ) -> Conductor:
         device = lab.open_device(device_id)
         stack.callback(device.close)
@@ -247,6 +263,7 @@ class _Execution:
             prepare=scenario.prepare,
             energy=scenario.energy,
             lab=next((one for one in scenario.lab if one.address == device_id), None),
+            surroundings=surroundings,
         )
         return Conductor(device, context, inputs, self._clock, self._cancel, view)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.clock import CancelToken, Clock, Deadline
 from harness.conditions import Gates
+from harness.conductor.around import AccompaniedTelemetry, Surroundings
 from harness.conductor.attempt import Attempt, tensor_specs
 from harness.conductor.gate import CoolDown, Waiting, wait_for_start
 from harness.conductor.inputs import InputFactory
@@ -70,6 +71,7 @@ class RunContext:
     prepare: Prepare
     energy: EnergyRequest | None = None
     lab: LabDevice | None = None  #: what the lab says of the device
+    surroundings: Surroundings | None = None  #: the room and the lab machine
 
     def idle_seconds(self, cell: Cell) -> float:
         """How long a trial of ``cell`` idles before and after its work for the sake of energy."""
@@ -261,9 +263,14 @@ class Conductor:
         return session.load(load_message(cell), self._within(LOAD_TIMEOUT_S), self._cancel)
 
     def _telemetry(self, cell: Cell) -> Telemetry:
-        telemetry = self._device.telemetry(
+        telemetry: Telemetry = self._device.telemetry(
             self._context.telemetry_rate_hz, "memory" if cell.purpose == "memory" else "timing"
         )
+        if self._context.surroundings is not None:
+            around = self._context.surroundings.open(
+                self._device.device_id, self._context.telemetry_rate_hz
+            )
+            telemetry = AccompaniedTelemetry(telemetry, around)
         meter = self._context.lab.meter if self._context.lab else None
         if meter is None or not self._context.idle_seconds(cell):
             return telemetry

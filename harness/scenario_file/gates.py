@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.conditions import Ambient, Gates, ThermalGate
-from harness.scenario_file.kinds import Choice, Integer, Number, Schema, Text
+from harness.scenario_file.kinds import Choice, FilePath, Integer, Number, Schema, Text
 from harness.scenario_file.nodes import Node
 from harness.scenario_file.structures import Key, Misfit, Record
 
@@ -88,7 +88,7 @@ AMBIENT = Record(
     _ambient,
     {
         "c": Key(Number(-40, 60), "degrees Celsius, as read from a thermometer"),
-        "file": Key(Text(limit=4096), "a file whose first number is the temperature"),
+        "file": Key(FilePath(), "a file whose first number is the temperature"),
         "serial": Key(Text(limit=4096), "a serial port that sends lines with the temperature"),
         "baud": Key(Integer(1, 1_000_000), "speed of the serial port"),
         "scale": Key(Number(0, 1000, above=True), "degrees in one unit of the sensor: 0.001"),

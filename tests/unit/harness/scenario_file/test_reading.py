@@ -71,6 +71,7 @@ MATRIX = {"models": {"family": "net", "variants": "fp32"}, "blocks": {"engine": 
 
 def test_every_key(tmp_path):
     (tmp_path / "my.onnx").write_bytes(b"x")
+    (tmp_path / "room.txt").write_text("21500")
     (tmp_path / "data").mkdir()
     path = tmp_path / "full.yaml"
     path.write_text(FULL)
@@ -129,7 +130,7 @@ def test_every_key(tmp_path):
         repeats=Repeats(5, 20, 0.02),
         order=Order("blocked", 7),
         gates=Gates(10, (30, 80), ThermalGate(32), 9),
-        ambient=Ambient(file="room.txt", scale=0.001),
+        ambient=Ambient(file=tmp_path / "room.txt", scale=0.001),
         prepare=Prepare(
             brightness_percent=0, refresh_hz=60, airplane=True, start="instrumentation"
         ),
@@ -237,10 +238,12 @@ def test_the_stored_text_needs_nothing_else(tmp_path):
         "schema: 1\nlab: [{address: 'android:R5', nickname: p8, tags: [a], hub_port: 1.10}]\n"
     )
     path = tmp_path / "s.yaml"
+    (tmp_path / "room.txt").write_text("21500")
     path.write_text(FULL.replace("devices: [", "extends: lab.yaml\ndevices: [p8, "))
     scenario = load(path, ["repeats=4"])
     assert scenario.lab == (LabDevice("android:R5", "p8", ("a",), None, "1.10"),)
     (tmp_path / "my.onnx").unlink()
+    (tmp_path / "room.txt").unlink()
     (tmp_path / "lab.yaml").unlink()
     assert loads(scenario.text, scenario.source, Path("/nowhere")) == scenario
 

@@ -225,13 +225,13 @@ def test_busy_neighbours_are_told_relative_to_the_cores(evidence, trace):
 
 def test_only_readings_of_the_timed_part_count(evidence, trace):
     before = trace(*[150.0] * 30, start_ns=-30_000_000_000)
-    assert ids(evidence(traces={FOREIGN: before})) == []
+    assert "INTERFERENCE" not in ids(evidence(traces={FOREIGN: before}))
 
 
 def test_runs_shorter_than_a_reading_use_the_trials_own_figure(evidence, trace):
     trial = evidence(traces={FOREIGN: trace(5.0, start_ns=-10)})
     metrics = {**trial.metrics, "foreign_cpu_percent": 90.0}
-    assert ids(replace(trial, metrics=metrics)) == ["INTERFERENCE"]
+    assert "INTERFERENCE" in ids(replace(trial, metrics=metrics))
 
 
 def test_unread_foreign_cpu_is_no_finding(evidence):
