@@ -45,8 +45,22 @@ public final class OrtEngine implements Engine {
     @Override
     public ReadModel load(File model, LoadRequest request) throws Exception {
         request.requireDelegate(delegates());
-        Options options = new Options(request);
         Map<String, Object> facts = new LinkedHashMap<>();
+        OrtSession session = open(model, request, facts, false);
+        boolean profiled = Boolean.TRUE.equals(facts.get("profile"));
+        return new OrtModel(environment, session, request, facts, profiled) {
+            @Override
+            OrtSession openProfiled() throws Exception {
+                return open(model, request, new LinkedHashMap<>(), true);
+            }
+        };
+    }
+
+    /** A session as the request asks for it, in any case with a profile where {@code profiled}. */
+    private OrtSession open(
+            File model, LoadRequest request, Map<String, Object> facts, boolean profiled)
+            throws Exception {
+        Options options = new Options(request);
         facts.put("engine", "onnxruntime");
         facts.put("version", environment.getVersion());
         facts.put("threads", (long) request.threads);
@@ -54,17 +68,14 @@ public final class OrtEngine implements Engine {
             configure(settings, options, request);
             addProvider(settings, options, request, facts);
             boolean buffered = options.choice("load", "file", "buffer").equals("buffer");
-            boolean profiled = options.flag("profile", !request.delegate.equals("cpu"));
+            boolean wanted = options.flag("profile", !request.delegate.equals("cpu"));
             facts.putAll(options.finish());
-            if (profiled) {
+            if (wanted || profiled) {
                 settings.enableProfiling(Profile.filePrefix());
             }
-            OrtSession session =
-                    buffered
-                            ? environment.createSession(
-                                    Files.readAllBytes(model.toPath()), settings)
-                            : environment.createSession(model.getPath(), settings);
-            return new OrtModel(environment, session, request, facts, profiled);
+            return buffered
+                    ? environment.createSession(Files.readAllBytes(model.toPath()), settings)
+                    : environment.createSession(model.getPath(), settings);
         }
     }
 

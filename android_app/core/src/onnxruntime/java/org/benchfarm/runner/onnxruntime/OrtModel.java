@@ -24,7 +24,7 @@ import org.benchfarm.runner.engine.Tensor;
  * One session whose inputs, and outputs of known shape, are tensors over direct buffers of ours: an
  * inference copies into and out of these, and nothing else.
  */
-final class OrtModel implements ReadModel, Model {
+abstract class OrtModel implements ReadModel, Model {
     private final OrtEnvironment environment;
     private final OrtSession session;
     private final LoadRequest request;
@@ -133,6 +133,25 @@ final class OrtModel implements ReadModel, Model {
                     "delegate-rejected", request.delegate + " took no node of this model");
         }
         return found;
+    }
+
+    /** Another session of the same model with the library's profiler on. */
+    abstract OrtSession openProfiled() throws Exception;
+
+    @Override
+    public byte[] profile(int runs) throws Exception {
+        try (OrtSession profiling = openProfiled()) {
+            copyIn();
+            for (int i = 0; i < runs; i++) {
+                profiling.run(given).close();
+            }
+            return Profile.take(profiling.endProfiling());
+        }
+    }
+
+    @Override
+    public String profileFormat() {
+        return "onnxruntime";
     }
 
     @Override

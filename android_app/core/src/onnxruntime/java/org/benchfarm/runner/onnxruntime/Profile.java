@@ -25,7 +25,7 @@ final class Profile {
     static Map<String, Object> nodesByProvider(String path) throws IOException {
         Map<String, Object> found = new LinkedHashMap<>();
         found.put("nodes", 0L);
-        byte[] bytes = Files.readAllBytes(new File(path).toPath());
+        byte[] bytes = take(path);
         for (String line : new String(bytes, StandardCharsets.UTF_8).split("\n")) {
             Matcher event = NODE.matcher(line);
             if (event.find()) {
@@ -33,9 +33,15 @@ final class Profile {
                 count(found, event.group(1));
             }
         }
+        return found;
+    }
+
+    /** What the library wrote; its file and folder go. */
+    static byte[] take(String path) throws IOException {
+        byte[] bytes = Files.readAllBytes(new File(path).toPath());
         Files.delete(new File(path).toPath());
         Files.delete(new File(path).getParentFile().toPath());
-        return found;
+        return bytes;
     }
 
     private static void count(Map<String, Object> found, String key) {
