@@ -275,18 +275,28 @@ class RunnerSession:
         return ready
 
     def _reattach(self, cancel: CancelToken) -> None:
-        """Find out whether the runner lives; if so open a new link and go on over it."""
+        """Find out whether the runner lives; if so open a new link and go on over it.
+
+        Raises DeviceUnavailable where the device itself stays away.
+        """
         patience = Deadline(self._clock, _REATTACH_S)
         retry_s = _RETRY_S
+        away: DeviceUnavailable | None = None
         while True:
             self._open_channel().close()
             death = self._death(cancel, retry_s)
-            if death.returncode is not None or death.signal_name is not None or patience.expired:
+            if death.returncode is not None or death.signal_name is not None:
                 raise death
+            if patience.expired:
+                raise away or death
             retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
             try:
                 ready = self._attach((), patience, cancel)
-            except (DeviceUnavailable, LinkClosed):
+            except DeviceUnavailable as error:
+                away = error
+                continue
+            except LinkClosed:
+                away = None
                 continue
             except RunnerDied:
                 raise self._death(cancel) from None
