@@ -107,8 +107,6 @@ _DATA = st.binary(max_size=200) | st.text().map(str.encode)
 
 
 @given(st.sampled_from(["onnxruntime", "litert"]), _DATA)
-    st.sampled_from(["onnxruntime", "litert"]), st.binary(max_size=200) | st.text().map(str.encode)
-)
 def test_no_bytes_break_it(form, data) -> None:
     with pytest.raises(ProfileError):
         read_profile(form, data, 1, 0)
