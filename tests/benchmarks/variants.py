@@ -1,32 +1,26 @@
-"""MobileNetV2 by every method: built, proven, sized; INT8 beside FP32; mixed precision of digits.
+"""MobileNetV2 by every method: built, proven, sized; then INT8 beside FP32 on each engine.
 
-Speeds are ratios of medians of interleaved runner processes, because few machines are quiet.
+``python -m tests.benchmarks.variants speed`` leaves the other methods out.
 """
 
 from __future__ import annotations
 
 import json
 import resource
-import statistics
+import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from device_agents.registry import workbench
 from harness.cli.inference import LocalInfer
-from harness.clock import CancelToken, Deadline, SystemClock
-from harness.conductor.attempt import tensor_specs
-from harness.conductor.inputs import InputFactory
-from harness.conductor.session import RunnerSession, samples_of
 from harness.errors import CatalogueError
 from harness.models.cache import ModelCache
 from harness.models.catalogue import Catalogue
-from harness.models.files import digest_of
-from harness.variant import ENGINE_FORMATS, LocalVariant, ModelFormat
-from harness.wire.messages import Block, BlockDone, LoadModel, Run
+from harness.variant import LocalVariant, ModelFormat
+from tests.benchmarks._int8 import tell_all
 
 FAMILY = "mobilenet_v2"
-ROUNDS, INFERENCES = 7, 60
 EXTRA = {
     "int8-static-entropy": {"calibration": "entropy"},
     "int8-static-percentile": {"calibration": "percentile"},
@@ -35,14 +29,22 @@ EXTRA = {
 
 
 def main() -> None:
+    only_speed = sys.argv[1:] == ["speed"]
     with tempfile.TemporaryDirectory(prefix="benchfarm-variants-") as folder:
         path = Path(folder) / "more.yaml"
         path.write_text(catalogue_text())
         catalogue = Catalogue.load([path])
         cache = ModelCache(Path(folder) / "cache", LocalInfer())
-        built = build_all(catalogue, cache)
-        for engine, fmt in ENGINE_FORMATS.items():
-            compare_speed(engine, built["fp32", fmt], built["int8-static", fmt], Path(folder))
+        names = (
+            {FAMILY: ("fp32", "int8-static")}
+            if only_speed
+            else {name: catalogue.variant_names(name) for name in (FAMILY, "more")}
+        )
+        built = build_all(catalogue, cache, names)
+        for fmt in ModelFormat:
+            sizes = [built[name, fmt].variant.size_bytes for name in ("int8-static", "fp32")]
+            print(f"{fmt}: static INT8 has {sizes[0] / sizes[1]:.3f} of the size of FP32")
+        tell_all({key: local.path for key, local in built.items()}, Path(folder))
 
 
 def catalogue_text() -> str:
@@ -72,13 +74,13 @@ def catalogue_text() -> str:
 
 
 def build_all(
-    catalogue: Catalogue, cache: ModelCache
+    catalogue: Catalogue, cache: ModelCache, names: Mapping[str, Sequence[str]]
 ) -> dict[tuple[str, ModelFormat], LocalVariant]:
-    """Every variant of both families, with what each cost."""
+    """The variants by family, with what each cost; returns those of FAMILY."""
     built = {}
     started, before = time.monotonic(), cpu_seconds()
-    for family in (FAMILY, "more"):
-        for name in catalogue.variant_names(family):
+    for family, variants in names.items():
+        for name in variants:
             for fmt in catalogue.variant_formats(family, name):
                 try:
                     local = cache.materialise(catalogue, family, name, fmt)
@@ -103,48 +105,6 @@ def line_of(family: str, name: str, local: LocalVariant) -> str:
     ]
     size = local.variant.size_bytes
     return f"{family}/{name} {local.variant.format}: {size} bytes, {', '.join(shown)}"
-
-
-def compare_speed(engine: str, plain: LocalVariant, small: LocalVariant, folder: Path) -> None:
-    """Median invoke time of interleaved processes, one thread."""
-    medians: dict[str, list[float]] = {"fp32": [], "int8": []}
-    for _ in range(ROUNDS):
-        for name, local in (("fp32", plain), ("int8", small)):
-            medians[name].append(median_ms(engine, local, folder))
-    ratios = [a / b for a, b in zip(medians["fp32"], medians["int8"], strict=True)]
-    vnni = "vnni" in Path("/proc/cpuinfo").read_text()
-    print(
-        f"{engine}: fp32 {statistics.median(medians['fp32']):.2f} ms, "
-        f"int8 {statistics.median(medians['int8']):.2f} ms, "
-        f"speed-up {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}), "
-        f"{'VNNI' if vnni else 'no VNNI'}; sizes "
-        f"{small.variant.size_bytes / plain.variant.size_bytes:.3f}"
-    )
-
-
-def median_ms(engine: str, local: LocalVariant, folder: Path) -> float:
-    cancel, clock = CancelToken(), SystemClock()
-    deadline = Deadline(clock, 120)
-    device = workbench(folder / "bench")
-    try:
-        digest = digest_of(local.path)
-        device.push(local.path, digest, deadline, cancel)
-        session = RunnerSession("local", device.launch(engine, deadline, cancel), clock)
-        session.open(deadline, cancel)
-        loaded = session.load(LoadModel(digest, engine, "cpu", 1), deadline, cancel)
-        inputs = InputFactory(folder / "inputs").make(tensor_specs(loaded.inputs))
-        for name, path in inputs:
-            device.push(path, name, deadline, cancel)
-        blocks = (Block(1, 10, timed=False), Block(2, INFERENCES))
-        session.send(Run(tuple(name for name, _ in inputs), blocks, final=True), deadline, cancel)
-        while True:
-            packet = session.receive(deadline, cancel)
-            assert packet is not None
-            if isinstance(packet.message, BlockDone) and packet.message.timed:
-                session.close()
-                return float(statistics.median(samples_of(packet)["invoke_ns"])) / 1e6
-    finally:
-        device.close()
 
 
 def cpu_seconds() -> float:
