@@ -9,12 +9,78 @@ import shutil
 import subprocess
 import sys
 import warnings
+from contextlib import asynccontextmanager
 
 import pytest
 
+from harness.wire import messages as m
+from harness.wire.codec import Decoder, encode
+from phones.ios.apps import RUNNER_PORT
 from phones.ios.farm import Farm
 
-RUNNER = "org.benchfarm.runner"
+
+class Clients:
+    """What tests do with the real library, in the test's own event loop."""
+
+    @staticmethod
+    @asynccontextmanager
+    async def session(udid=None, **options):
+        from pymobiledevice3.lockdown import create_using_usbmux
+
+        phone = await create_using_usbmux(serial=udid, **({"autopair": False} | options))
+        try:
+            yield phone
+        finally:
+            await phone.close()
+
+    @staticmethod
+    async def app_port(udid, port=RUNNER_PORT):
+        from pymobiledevice3.usbmux import select_device
+
+        device = await select_device(udid)
+        return await asyncio.open_connection(sock=await device.connect(port))
+
+    async def until_open(self, udid, port=RUNNER_PORT):
+        from pymobiledevice3.exceptions import ConnectionFailedError
+
+        while True:
+            try:
+                return await self.app_port(udid, port)
+            except ConnectionFailedError:
+                await asyncio.sleep(0.02)
+
+    @staticmethod
+    async def greet(link, token):
+        reader, writer = link
+        writer.write(encode(m.Hello(m.WIRE_VERSION, token)))
+        decoder = Decoder()
+        while not (packets := decoder.feed(await reader.read(1 << 16))):
+            pass
+        return packets[0].message
+
+    async def battery(self, udid=None):
+        from pymobiledevice3.services.diagnostics import DiagnosticsService
+
+        async with self.session(udid) as phone, DiagnosticsService(phone) as diagnostics:
+            return await diagnostics.get_battery()
+
+    @asynccontextmanager
+    async def control(self):
+        from pymobiledevice3.services.dvt.instruments.dvt_provider import DvtProvider
+        from pymobiledevice3.services.dvt.instruments.process_control import ProcessControl
+
+        async with (
+            self.session() as phone,
+            DvtProvider(phone) as dvt,
+            ProcessControl(dvt) as processes,
+        ):
+            yield processes
+
+
+@pytest.fixture
+def clients():
+    """What tests do with the real library."""
+    return Clients()
 
 
 @pytest.fixture

@@ -5,63 +5,24 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from contextlib import asynccontextmanager
 
 import pytest
 
 from harness.wire import messages as m
-from harness.wire.codec import Decoder, encode
 from phones.ios.apps import RUNNER_BUNDLE as RUNNER
-from phones.ios.apps import RUNNER_PORT, TOKEN_FILE
+from phones.ios.apps import TOKEN_FILE
 from phones.ios.packages import make_ipa
 from phones.ios.profiles import PROFILES
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the library's own
 
 
-@asynccontextmanager
-async def session(udid=None, **options):
-    from pymobiledevice3.lockdown import create_using_usbmux
-
-    phone = await create_using_usbmux(serial=udid, **({"autopair": False} | options))
-    try:
-        yield phone
-    finally:
-        await phone.close()
-
-
-async def app_port(udid, port=RUNNER_PORT):
-    from pymobiledevice3.usbmux import select_device
-
-    device = await select_device(udid)
-    return await asyncio.open_connection(sock=await device.connect(port))
-
-
-async def until_open(udid, port=RUNNER_PORT):
-    from pymobiledevice3.exceptions import ConnectionFailedError
-
-    while True:
-        try:
-            return await app_port(udid, port)
-        except ConnectionFailedError:
-            await asyncio.sleep(0.02)
-
-
-async def greet(link, token):
-    reader, writer = link
-    writer.write(encode(m.Hello(m.WIRE_VERSION, token)))
-    decoder = Decoder()
-    while not (packets := decoder.feed(await reader.read(1 << 16))):
-        pass
-    return packets[0].message
-
-
 @pytest.mark.parametrize("profile", PROFILES)
-def test_who_the_phone_is(profile, farm, pymobiledevice3, home_is_empty):
+def test_who_the_phone_is(profile, farm, pymobiledevice3, home_is_empty, clients):
     simulated = farm(profile)
 
     async def work():
-        async with session() as phone:
+        async with clients.session() as phone:
             percent = await phone.get_value("com.apple.mobile.battery", "BatteryCurrentCapacity")
             return phone.all_values, phone.display_name, phone.paired, percent
 
@@ -75,7 +36,7 @@ def test_who_the_phone_is(profile, farm, pymobiledevice3, home_is_empty):
     assert percent == 80
 
 
-def test_names_and_ways_of_phones(farm, pymobiledevice3):
+def test_names_and_ways_of_phones(farm, pymobiledevice3, clients):
     odd = '<b>\N{PILE OF POO} "&\u202e'
     simulated = farm(*["iphone15-ios18"] * 3, names=[odd, odd, ""], network=[1])
 
@@ -85,7 +46,7 @@ def test_names_and_ways_of_phones(farm, pymobiledevice3):
         found = await list_devices()
         names = []
         for phone in simulated.phones:
-            async with session(phone.udid) as connected:
+            async with clients.session(phone.udid) as connected:
                 names.append(connected.all_values["DeviceName"])
         return [(device.serial, device.connection_type) for device in found], names
 
@@ -96,15 +57,15 @@ def test_names_and_ways_of_phones(farm, pymobiledevice3):
     assert names == [odd, odd, ""]
 
 
-def test_pairing_is_done_once_and_kept_by_usbmuxd(farm, pymobiledevice3):
+def test_pairing_is_done_once_and_kept_by_usbmuxd(farm, pymobiledevice3, clients):
     simulated = farm(paired=False)
 
     async def work():
-        async with session() as stranger:
+        async with clients.session() as stranger:
             public = stranger.all_values
-        async with session(autopair=True, pair_timeout=5) as first:
+        async with clients.session(autopair=True, pair_timeout=5) as first:
             paired = first.paired
-        async with session() as again:
+        async with clients.session() as again:
             return public, paired, again.paired, again.all_values
 
     public, paired, again, values = pymobiledevice3(work)
@@ -115,19 +76,19 @@ def test_pairing_is_done_once_and_kept_by_usbmuxd(farm, pymobiledevice3):
     assert list(simulated.usbmuxd.records) == [simulated.phones[0].udid]
 
 
-def test_a_record_of_another_host_is_refused(farm, pymobiledevice3):
+def test_a_record_of_another_host_is_refused(farm, pymobiledevice3, clients):
     simulated = farm()
     phone = simulated.phones[0]
     simulated.call(phone.hosts.clear)
 
     async def work():
-        async with session() as stranger:
+        async with clients.session() as stranger:
             return stranger.paired
 
     assert pymobiledevice3(work) is False
 
 
-def test_files_go_and_come_back_and_stay_in_documents(farm, pymobiledevice3, home_is_empty):
+def test_files_go_both_ways_and_stay_in_documents(farm, pymobiledevice3, home_is_empty, clients):
     simulated = farm()
     data = os.urandom(5_000_001)
 
@@ -136,7 +97,7 @@ def test_files_go_and_come_back_and_stay_in_documents(farm, pymobiledevice3, hom
         from pymobiledevice3.services.afc import AfcService
         from pymobiledevice3.services.house_arrest import HouseArrestService
 
-        async with session() as phone, AfcService(phone) as files:
+        async with clients.session() as phone, AfcService(phone) as files:
             await files.makedirs("/a/b")
             await files.set_file_contents("/a/b/c.bin", data)
             assert await files.get_file_contents("/a/b/c.bin") == data
@@ -146,7 +107,7 @@ def test_files_go_and_come_back_and_stay_in_documents(farm, pymobiledevice3, hom
             await files.rm("/a")
             assert await files.listdir("/") == []
         async with (
-            session() as phone,
+            clients.session() as phone,
             await HouseArrestService.create(phone, RUNNER, documents_only=True) as files,
         ):
             await files.set_file_contents("/Documents/x", b"1")
@@ -158,25 +119,19 @@ def test_files_go_and_come_back_and_stay_in_documents(farm, pymobiledevice3, hom
     assert (simulated.phones[0].apps[RUNNER].documents / "x").read_bytes() == b"1"
 
 
-def test_battery_changes_only_when_the_gauge_says_so(farm, pymobiledevice3):
+def test_battery_changes_only_when_the_gauge_says_so(farm, pymobiledevice3, clients):
     now = [1000.0]
     simulated = farm("iphone14pro-ios17.6", seconds=lambda: now[0])
     phone = simulated.phones[0]
 
-    async def read():
-        from pymobiledevice3.services.diagnostics import DiagnosticsService
-
-        async with session() as phone_, DiagnosticsService(phone_) as diagnostics:
-            return await diagnostics.get_battery()
-
     phone.physics.set_plugged(False)
     now[0] += 40
-    first = pymobiledevice3(read)
+    first = pymobiledevice3(clients.battery)
     phone.physics.set_load("test", 1.0)
     now[0] += 5
-    assert pymobiledevice3(read)["InstantAmperage"] == first["InstantAmperage"]
+    assert pymobiledevice3(clients.battery)["InstantAmperage"] == first["InstantAmperage"]
     now[0] += 60
-    later = pymobiledevice3(read)
+    later = pymobiledevice3(clients.battery)
     assert later["InstantAmperage"] != first["InstantAmperage"]
     assert later["UpdateTime"] > first["UpdateTime"]
     assert first["InstantAmperage"] > 0xFF00  # negative, as 16 bits without a sign
@@ -187,7 +142,7 @@ def test_battery_changes_only_when_the_gauge_says_so(farm, pymobiledevice3):
     assert 3000 < mean_mw < 7000  # 5 W busy, the screen, and rest
 
 
-def test_apps_are_installed_by_the_systems_rules(farm, pymobiledevice3, tmp_path):
+def test_apps_are_installed_by_the_systems_rules(farm, pymobiledevice3, tmp_path, clients):
     simulated = farm()
     udid = simulated.phones[0].udid
     cases = {
@@ -206,7 +161,7 @@ def test_apps_are_installed_by_the_systems_rules(farm, pymobiledevice3, tmp_path
         from pymobiledevice3.services.installation_proxy import InstallationProxyService
 
         refusals = {}
-        async with session() as phone, InstallationProxyService(phone) as proxy:
+        async with clients.session() as phone, InstallationProxyService(phone) as proxy:
             for path in sorted(tmp_path.glob("*.ipa")):
                 try:
                     await proxy.install_from_local(path)
@@ -228,7 +183,7 @@ def test_apps_are_installed_by_the_systems_rules(farm, pymobiledevice3, tmp_path
     }
 
 
-def test_the_app_opened_by_hand_takes_its_token_from_documents(farm, pymobiledevice3):
+def test_the_app_opened_by_hand_takes_its_token_from_documents(farm, pymobiledevice3, clients):
     simulated = farm()
     phone = simulated.phones[0]
 
@@ -237,15 +192,15 @@ def test_the_app_opened_by_hand_takes_its_token_from_documents(farm, pymobiledev
         from pymobiledevice3.services.house_arrest import HouseArrestService
 
         with pytest.raises(ConnectionFailedError):
-            await app_port(phone.udid)
+            await clients.app_port(phone.udid)
         simulated.open_app(0)
         async with (
-            session() as paired,
+            clients.session() as paired,
             await HouseArrestService.create(paired, RUNNER, documents_only=True) as files,
         ):
             await files.set_file_contents(f"/Documents/{TOKEN_FILE}", b"by hand")
-        link = await until_open(phone.udid)
-        ready = await greet(link, "by hand")
+        link = await clients.until_open(phone.udid)
+        ready = await clients.greet(link, "by hand")
         link[1].close()
         return ready
 
@@ -253,7 +208,7 @@ def test_the_app_opened_by_hand_takes_its_token_from_documents(farm, pymobiledev
     assert not (phone.apps[RUNNER].documents / TOKEN_FILE).exists()
 
 
-async def launch_and_kill(provider, phone):
+async def launch_and_kill(clients, provider, phone):
     """Launch with a token, talk to the runner, read samples, kill it."""
     from pymobiledevice3.exceptions import ConnectionFailedError
     from pymobiledevice3.services.dvt.instruments.dvt_provider import DvtProvider
@@ -264,8 +219,8 @@ async def launch_and_kill(provider, phone):
         environment = {"BENCHFARM_TOKEN": "tökén", "BENCHFARM_PORT": "5001"}
         pid = await control.launch(RUNNER, arguments=["a b", "ü"], environment=environment)
         assert phone.apps[RUNNER].process.arguments == ["a b", "ü"]
-        link = await until_open(phone.udid, 5001)
-        assert isinstance(await greet(link, "tökén"), m.Ready)
+        link = await clients.until_open(phone.udid, 5001)
+        assert isinstance(await clients.greet(link, "tökén"), m.Ready)
         async with await Sysmontap.create(dvt, interval=20) as samples:
             async for processes in samples.iter_processes():
                 assert pid in {process["pid"] for process in processes}
@@ -274,23 +229,23 @@ async def launch_and_kill(provider, phone):
             await control.launch("no.such.app")
         await control.kill(pid)
         with pytest.raises(ConnectionFailedError):
-            await app_port(phone.udid, 5001)
+            await clients.app_port(phone.udid, 5001)
         link[1].close()
 
 
 @pytest.mark.parametrize("profile", ["iphone8-ios15", "iphone12-ios16"])
-def test_launch_before_17_needs_no_tunnel(profile, farm, pymobiledevice3, home_is_empty):
+def test_launch_before_17_needs_no_tunnel(profile, farm, pymobiledevice3, home_is_empty, clients):
     phone = farm(profile).phones[0]
 
     async def work():
-        async with session() as paired:
-            await launch_and_kill(paired, phone)
+        async with clients.session() as paired:
+            await launch_and_kill(clients, paired, phone)
 
     pymobiledevice3(work)
 
 
 @pytest.mark.parametrize("profile", ["iphone14pro-ios17.6", "iphone15-ios18", "iphone17pro-ios26"])
-def test_launch_through_the_tunnel_without_root(profile, farm, pymobiledevice3, home_is_empty):
+def test_launch_by_tunnel_without_root(profile, farm, pymobiledevice3, home_is_empty, clients):
     phone = farm(profile).phones[0]
 
     async def work():
@@ -299,11 +254,11 @@ def test_launch_through_the_tunnel_without_root(profile, farm, pymobiledevice3, 
         from pymobiledevice3.remote.userspace_tunnel import UserspaceRsdTunnel
         from pymobiledevice3.services.dvt.instruments.dvt_provider import DvtProvider
 
-        async with session() as paired:
+        async with clients.session() as paired:
             with pytest.raises(InvalidServiceError):
                 await DvtProvider(paired).connect()
         async with UserspaceRsdTunnel(serial=phone.udid, autopair=False) as tunnel:
-            await launch_and_kill(tunnel, phone)
+            await launch_and_kill(clients, tunnel, phone)
             async with AppServiceService(tunnel) as apps:
                 launched = await apps.launch_application(RUNNER, environment={"A": "ß"})
                 pid = launched["processToken"]["processIdentifier"]
@@ -334,7 +289,7 @@ def test_large_files_go_through_the_tunnel(farm, pymobiledevice3):
     pymobiledevice3(work, seconds=40)
 
 
-def test_launch_on_17_0_by_tunneld(farm, pymobiledevice3):
+def test_launch_on_17_0_by_tunneld(farm, pymobiledevice3, clients):
     simulated = farm("iphone13-ios17.0")
     phone = simulated.phones[0]
 
@@ -343,18 +298,18 @@ def test_launch_on_17_0_by_tunneld(farm, pymobiledevice3):
         from pymobiledevice3.remote.tunnel_service import CoreDeviceTunnelProxy
         from pymobiledevice3.tunneld.api import get_tunneld_device_by_udid
 
-        async with session() as paired:
+        async with clients.session() as paired:
             with pytest.raises(InvalidServiceError):
                 await CoreDeviceTunnelProxy.create(paired)
         where = ("127.0.0.1", simulated.tunneld.port)
         tunnel = await get_tunneld_device_by_udid(phone.udid, where)
         async with tunnel:
-            await launch_and_kill(tunnel, phone)
+            await launch_and_kill(clients, tunnel, phone)
 
     pymobiledevice3(work)
 
 
-def test_system_log_and_reports(farm, pymobiledevice3, home_is_empty):
+def test_system_log_and_reports(farm, pymobiledevice3, home_is_empty, clients):
     simulated = farm("iphone12-ios16")
     phone = simulated.phones[0]
 
@@ -364,7 +319,7 @@ def test_system_log_and_reports(farm, pymobiledevice3, home_is_empty):
         from pymobiledevice3.services.dvt.instruments.process_control import ProcessControl
         from pymobiledevice3.services.syslog import SyslogService
 
-        async with session() as paired:
+        async with clients.session() as paired:
             async with DvtProvider(paired) as dvt, ProcessControl(dvt) as control:
                 await control.launch(RUNNER)
             simulated.fault(0, "out-of-memory@now")
@@ -402,18 +357,13 @@ def test_phones_come_and_go(farm, pymobiledevice3):
     assert after != before
 
 
-def test_ten_phones_at_once(farm, pymobiledevice3):
+def test_ten_phones_at_once(farm, pymobiledevice3, clients):
     simulated = farm(*["iphone12-ios16"] * 10)
     began = time.perf_counter()
 
-    async def one(udid):
-        from pymobiledevice3.services.diagnostics import DiagnosticsService
-
-        async with session(udid) as phone, DiagnosticsService(phone) as diagnostics:
-            return (await diagnostics.get_battery())["Serial"]
-
     async def work():
-        return await asyncio.gather(*(one(phone.udid) for phone in simulated.phones))
+        found = await asyncio.gather(*(clients.battery(phone.udid) for phone in simulated.phones))
+        return [battery["Serial"] for battery in found]
 
     assert pymobiledevice3(work) == [f"SIM{number:06}" for number in range(10)]
     assert time.perf_counter() - began < 10

@@ -169,7 +169,7 @@ class Afc:
         full = self._phone.condition.storage_full
         file = self._files.get(handle)
         while left:
-            piece = await channel.read_exactly(min(left, _PIECE))
+            piece = await channel.read_exactly(self._phone.takes_in(min(left, _PIECE)))
             left -= len(piece)
             if file is not None and not full:
                 file.write(piece)

@@ -1,7 +1,8 @@
 """The process of a running app: a runner behind a port of the phone.
 
-The bytes of a connection are pumped to the runner, which really listens on this machine; that is
-where a suspended app stalls and where links can be cut.
+The bytes of a connection are pumped to the runner, which really listens on this machine. On the way
+the messages of the host are read along, so that faults can wait for a phase of the trial; that is
+also where a suspended app stalls.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -17,12 +19,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from harness.wire import messages as m
+from harness.wire.codec import Decoder, WireFormatError
 from phones.ios.channel import Channel, LinkLost
 
 if TYPE_CHECKING:
     from phones.ios.apps import App
 
 _PIECE = 1 << 18
+#: Messages that begin a phase of a trial, by the names that faults use.
+_PHASES: dict[type, str] = {
+    m.Hello: "hello",
+    m.LoadModel: "load",
+    m.Run: "run",
+    m.Append: "append",
+    m.Infer: "infer",
+    m.Bye: "bye",
+}
 
 
 class Running(Protocol):
@@ -106,10 +119,12 @@ class AppProcess:
         self, channel: Channel, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         back = asyncio.create_task(self._pump_back(reader, channel))
+        watch = _PhaseWatch(self.app)
         try:
             while True:
                 data = await channel.read()
                 await self._in_foreground()
+                watch.see(data)
                 writer.write(data)
                 await writer.drain()
         except (LinkLost, ConnectionError):
@@ -132,11 +147,27 @@ class AppProcess:
         await phone.in_foreground.wait()
 
 
+class _PhaseWatch:
+    """Reads the host's messages along; bytes that are none end the reading, not the link."""
+
+    def __init__(self, app: App) -> None:
+        self._app, self._decoder = app, Decoder()
+
+    def see(self, data: bytes) -> None:
+        """Tell the phone which phases begin with these bytes."""
+        assert self._app.phone is not None
+        with suppress(WireFormatError):
+            for packet in self._decoder.feed(data):
+                phase = _PHASES.get(type(packet.message))
+                if phase is not None:
+                    self._app.phone.phase(phase)
+
+
 @dataclass
 class ReferenceRunner:
     """The local runner in a process of its own, listening on loopback."""
 
-    process: asyncio.subprocess.Process
+    process: subprocess.Popen[bytes]
     port: int
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -145,26 +176,30 @@ class ReferenceRunner:
 
     def kill(self) -> None:
         """End it at once."""
-        with suppress(ProcessLookupError):
-            self.process.kill()
+        self.process.kill()
+        self.process.wait()
 
 
 async def reference_program(start: Start) -> Running:
     """Real inference on this machine behind the phone's port."""
+    return await asyncio.to_thread(_start_reference, start)
+
+
+def _start_reference(start: Start) -> ReferenceRunner:
     theirs_read, theirs_write = os.pipe()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "device_agents.local.runner", "--store", str(start.store)),
-        *("--spool", str(start.spool), "--announce", str(theirs_write)),
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "device_agents.local.runner", "--store", str(start.store)),
+            *("--spool", str(start.spool), "--announce", str(theirs_write)),
+        ],
         env=os.environ | {"BENCHFARM_TOKEN": start.token, "BENCHFARM_PARENT": str(os.getpid())},
         pass_fds=[theirs_write],
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
     )
     os.close(theirs_write)
     with os.fdopen(theirs_read) as announced:
-        port = await asyncio.to_thread(announced.readline)
-    return ReferenceRunner(process, int(port))
+        return ReferenceRunner(process, int(announced.readline()))
 
 
 async def scripted_program(start: Start) -> Running:

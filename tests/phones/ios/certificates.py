@@ -62,14 +62,16 @@ def system_buid(host: str) -> str:
 
 
 def server_context(record: dict[str, Any]) -> ssl.SSLContext:
-    """TLS as the phone serves it to one paired host: only that host's certificate is let in.
+    """TLS as the phone serves it to one paired host: only that host's certificates are let in.
 
-    It is trusted itself, not by its root: clients write certificates without any names.
+    Some clients show the host's, libimobiledevice the root. Each is trusted itself, because some
+    clients write certificates without names, of which none can vouch for another.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("ALL:@SECLEVEL=0")  # as lenient as the old clients that phones still serve
     context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(cadata=bytes(record["HostCertificate"]).decode())
+    for name in ("HostCertificate", "RootCertificate"):
+        context.load_verify_locations(cadata=bytes(record[name]).decode())
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     with tempfile.NamedTemporaryFile() as chain:
         chain.write(bytes(record["DeviceCertificate"]) + b"\n" + _private_pem(_key("device")))

@@ -62,6 +62,7 @@ class Channel:
         self._reader, self._writer = reader, writer
         self._buffer = bytearray()
         self._tls: ssl.SSLObject | None = None
+        self._cut = False
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         #: Cleared while the phone is frozen: nothing moves, and the link stays.
         self.moving = asyncio.Event()
@@ -115,6 +116,8 @@ class Channel:
         """Exactly so many bytes."""
         while len(self._buffer) < count:
             self._buffer += await self._receive()
+        if self._cut:
+            raise LinkLost("cut")
         with memoryview(self._buffer) as view:
             data = bytes(view[:count])
         del self._buffer[:count]
@@ -153,6 +156,7 @@ class Channel:
 
     def cut(self) -> None:
         """End the stream at once, as a pulled cable does."""
+        self._cut = True
         self._writer.transport.abort()
 
     async def _receive(self) -> bytes:

@@ -133,6 +133,7 @@ class _DeviceInfo(Instrument):
             "isRunningPid:": lambda _link, _channel, pid: running_app(phone, pid) is not None,
             "execnameForPid:": self._executable,
             "machTimeInfo": lambda *_: [int(phone.seconds() * 24_000_000), 125, 3, 0],
+            "networkInformation": lambda *_: {"lo0": "lo0", "en0": "Wi-Fi"},
             "systemInformation": lambda *_: system,
             "hardwareInformation": lambda *_: {"numberOfCpus": 6, "numberOfPhysicalCpus": 6},
         }

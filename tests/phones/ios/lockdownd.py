@@ -156,7 +156,12 @@ class Lockdownd:
 
 
 #: Services of the developer image.
-DEVELOPER_SERVICES = frozenset({"com.apple.instruments.remoteserver.DVTSecureSocketProxy"})
+DEVELOPER_SERVICES = frozenset(
+    {
+        "com.apple.instruments.remoteserver",  # until iOS 13; some clients ask for it first
+        "com.apple.instruments.remoteserver.DVTSecureSocketProxy",
+    }
+)
 TUNNEL_SERVICE = "com.apple.internal.devicecompute.CoreDeviceProxy"
 #: Services that a locked phone does not start: they read files the passcode protects.
 PROTECTED_SERVICES = frozenset({"com.apple.afc", "com.apple.mobile.house_arrest"})

@@ -152,6 +152,11 @@ class Phone:
         for fault in self.faults.due() + self.faults.phase(name):
             self.apply(fault)
 
+    def takes_in(self, count: int) -> int:
+        """How many of ``count`` pushed bytes come in before the next fault of a push."""
+        left = self.faults.bytes_until(At.PUSH, self.pushed_bytes)
+        return count if left is None else max(1, min(count, left))
+
     def received(self, count: int) -> None:
         """So many bytes of a file came in; a push may break here."""
         self.pushed_bytes += count
