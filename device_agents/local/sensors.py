@@ -106,6 +106,9 @@ def _frequencies(files: HostFiles) -> Iterator[Gauge]:
     for policy in cpufreq_policies(files):
         name = f"cpu.frequency_khz.{policy.rpartition('/')[2]}"
         yield Gauge(name, "kHz", (f"{policy}/scaling_cur_freq",), 1.0)
+        # Cooling lowers a policy's maximum, and so is seen here.
+        name = f"cpu.frequency_max_khz.{policy.rpartition('/')[2]}"
+        yield Gauge(name, "kHz", (f"{policy}/scaling_max_freq",), 1.0)
 
 
 def _batteries(files: HostFiles) -> Iterator[Gauge]:

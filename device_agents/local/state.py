@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 
+from device_agents.local.canary import canary_ns
 from device_agents.local.facts import Value, collect, meminfo_bytes
 from device_agents.local.files import HostFiles, Unreadable
 from device_agents.local.processes import has_proc
@@ -14,12 +15,15 @@ from harness.record import DeviceState
 
 
 def read_state(files: HostFiles) -> DeviceState:
-    """Load averages, memory, uptime, every sensor of the telemetry, and what feeds the host."""
+    """Load averages, memory, uptime, every sensor of the telemetry, what feeds the host, and how
+    fast its processor is just now.
+    """
     gauges, missing = survey(files)
     readers: dict[str, Callable[[], Value | None]] = {
         "memory_available_bytes": partial(_memory_available_bytes, files),
         "uptime_s": partial(_uptime_s, files),
         "ac": partial(_mains, files),
+        "canary_ns": partial(canary_ns, files),
     }
     for place, minutes in enumerate((1, 5, 15)):
         readers[f"load_{minutes}m"] = partial(_load, files, place)

@@ -14,6 +14,7 @@ channel                        unit       meaning
                                           so the most is 100 times the number of cores
 ``device.steal_percent``         percent    the part of it that the hypervisor gave to others
 ``cpu.frequency_khz.<policy>`` kHz        current frequency of one frequency domain
+``cpu.frequency_max_khz.<policy>`` kHz    what the domain may reach now; cooling lowers it
 ``temperature.<sensor>_c``     degC       one thermal zone or processor sensor
 ``battery.percent``            percent    charge of the battery (a second one is ``battery2``...)
 ``battery.current_a``          A          current as the battery driver signs it

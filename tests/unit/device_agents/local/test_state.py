@@ -10,6 +10,7 @@ from device_agents.local.state import read_state
 
 def test_a_laptop(host):
     state = read_state(host("laptop"))
+    assert state.values.pop("canary_ns") > 0
     assert state.values == {
         "memory_available_bytes": 8_000_000 * 1024,
         "uptime_s": 3600.25,
@@ -26,6 +27,7 @@ def test_a_laptop(host):
         "temperature.acpitz-2_c": pytest.approx(45.5),
         "temperature.package-id-0_c": pytest.approx(52.0),
         **{f"cpu.frequency_khz.policy{cpu}": 1_200_000 + cpu for cpu in range(4)},
+        **{f"cpu.frequency_max_khz.policy{cpu}": 4_800_000 for cpu in range(4)},
     }
     assert set(state.unavailable) == {"temperature.iwlwifi_1_c"}
     assert "-274 degrees" in state.unavailable["temperature.iwlwifi_1_c"]
@@ -48,6 +50,7 @@ def test_a_virtual_machine_has_reasons_instead_of_sensors(host):
         "cpu.frequency_khz": "no /sys/devices/system/cpu/cpufreq policies",
         "battery": "no /sys/class/power_supply battery",
         "ac": "no /sys/class/power_supply mains supply",
+        "canary_ns": "a virtual machine's speed changes with its neighbours'",
     }
 
 
