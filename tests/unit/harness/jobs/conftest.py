@@ -39,6 +39,7 @@ class Lab:
         facts: Mapping[str, object] | None = None,
         order: str = "interleaved",
         doubt: str | None = None,
+        repeated_percent: Callable[[Cell], float] | None = None,
         **record: object,
     ) -> RunReader:
         """A run of the cells; each value is one trial's median in ms, or a bad outcome."""
@@ -87,6 +88,7 @@ class Lab:
                         "latency_p99_ns": median_ns * 2,
                         "rss_peak_bytes": median_ns,
                         "inferences": float(SAMPLES),
+                        **_repeats(trial.cell, repeated_percent),
                     },
                     findings=(finding(doubt, "made up"),) if doubt else (),
                     **{"engine": {"version": "1"}, **record},
@@ -95,6 +97,12 @@ class Lab:
             )
         writer.close("complete")
         return self.store.resolve(writer.run_id)
+
+
+def _repeats(cell: Cell, percent: Callable[[Cell], float] | None) -> dict[str, float]:
+    if percent is None:
+        return {}
+    return {"repeated_percent": percent(cell), "repeated_blocks": percent(cell) / 10}
 
 
 def _in_quads(

@@ -53,6 +53,22 @@ def test_numbers_are_ordered_as_numbers(lab, cell):
     ]
 
 
+def test_unequal_shares_of_repeated_blocks_decide_nothing(lab, cell):
+    sides = (cell(), STEADY), (cell(engine="onnxruntime"), SLOWER)
+    by_engine = Question(("engine",), reference="tflite")
+    for percent, word in ((20.0, "inconclusive"), (4.0, "slower")):
+        run = lab.run(
+            *sides,
+            repeated_percent=lambda one, p=percent: p if one.engine == "onnxruntime" else 0.0,
+        )
+        (row,) = compare_within(run, by_engine).rows
+        assert (row.word, row.confirmed_worse) == (word, word == "slower")
+        assert row.repeated == (0.0, pytest.approx(percent / 2))
+        assert row.comparison.ratio.value == pytest.approx(1.06)
+        if percent == 20.0:
+            assert "20 % of the candidate's" in row.comparison.reason
+
+
 def test_other_keys_are_not_mixed(lab, cell):
     run = lab.run(
         (cell(), STEADY),
