@@ -26,8 +26,6 @@ def test_pymobiledevice3_launches(farm, cli, home_is_empty):
     cli("developer", "dvt", "launch", "org.benchfarm.runner a", "--env", variable)
     process = phone.apps["org.benchfarm.runner"].process
     assert (process.arguments, process.environment["BENCHFARM_TOKEN"]) == (["a"], "x")
-    failed = cli("developer", "dvt", "launch", "no.such.app", check=False)
-    assert failed.returncode != 0
 
 
 def test_libimobiledevice_reads(farm, tool, home_is_empty):

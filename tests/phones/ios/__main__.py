@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from phones.faults import BadFault
+from phones.ios.app_process import reference_program, scripted_program
 from phones.ios.farm import Farm
 from phones.ios.profiles import PROFILES
 
@@ -28,12 +29,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--profile", action="append", choices=sorted(PROFILES), required=True)
     parser.add_argument("--count", type=int, default=1, help="phones of each profile")
     parser.add_argument("--unpaired", action="store_true", help="no host is trusted yet")
+    parser.add_argument("--infer", action="store_true", help="real inference, by the local runner")
     options = parser.parse_args(arguments)
+    program = reference_program if options.infer else scripted_program
     profiles = [name for name in options.profile for _ in range(options.count)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with (
         tempfile.TemporaryDirectory(prefix="simulated-iphones-") as folder,
-        Farm(Path(folder), profiles, paired=not options.unpaired) as farm,
+        Farm(Path(folder), profiles, paired=not options.unpaired, program=program) as farm,
         suppress(KeyboardInterrupt),
     ):
         print(_introduction(farm), flush=True)  # noqa: T201 - a program for a shell

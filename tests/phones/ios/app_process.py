@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from harness.wire import messages as m
 from harness.wire.codec import Decoder, WireFormatError
 from phones.ios.channel import Channel, LinkLost
+from phones.scripted_runner import ScriptedRunner
 
 if TYPE_CHECKING:
     from phones.ios.apps import App
@@ -44,6 +46,9 @@ class Running(Protocol):
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A new link to it."""
 
+    def freeze(self, frozen: bool) -> None:
+        """Take the processor away, or give it back."""
+
     def kill(self) -> None:
         """End it at once."""
 
@@ -53,8 +58,9 @@ class Start:
     """What a runner program is started with."""
 
     app: App
+    pid: int
     store: Path
-    spool: Path
+    spool: Path  #: a folder that is not there yet
     token: str
 
 
@@ -87,7 +93,7 @@ class AppProcess:
         self._spool = Path(tempfile.mkdtemp(prefix="spool-", dir=self.app.container))
         store = self.app.documents / "models"
         store.mkdir(exist_ok=True)
-        start = Start(self.app, store, self._spool, token)
+        start = Start(self.app, self.pid, store, self._spool / "spool", token)
         self._running = await self.app.program(start)
 
     async def serve(self, channel: Channel) -> None:
@@ -104,6 +110,11 @@ class AppProcess:
         finally:
             self._links.discard(channel)
             writer.close()
+
+    def freeze(self, frozen: bool) -> None:
+        """Send the app to the background, or bring it back."""
+        if self._running is not None:
+            self._running.freeze(frozen)
 
     def kill(self) -> None:
         """End the runner and its links."""
@@ -174,6 +185,10 @@ class ReferenceRunner:
         """A new link to it."""
         return await asyncio.open_connection("127.0.0.1", self.port)
 
+    def freeze(self, frozen: bool) -> None:
+        """Take the processor away, or give it back."""
+        self.process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+
     def kill(self) -> None:
         """End it at once."""
         self.process.kill()
@@ -202,6 +217,36 @@ def _start_reference(start: Start) -> ReferenceRunner:
         return ReferenceRunner(process, int(announced.readline()))
 
 
+@dataclass
+class ScriptedProcess:
+    """The runner that sleeps instead of inferring, on a thread of this process."""
+
+    runner: ScriptedRunner
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A new link to it."""
+        return await asyncio.open_connection("127.0.0.1", self.runner.port)
+
+    def freeze(self, frozen: bool) -> None:
+        """Take the processor away, or give it back."""
+        self.runner.freeze(frozen)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.runner.kill()
+
+
 async def scripted_program(start: Start) -> Running:
-    """The runner that sleeps instead of inferring, as warm and as fast as the phone's physics."""
-    return await reference_program(start)
+    """A runner as warm and as fast as the phone's physics."""
+    phone = start.app.phone
+    assert phone is not None
+    facts: dict[str, m.Scalar] = {"runner": "ios", "language": "scripted", "pid": start.pid}
+    runner = ScriptedRunner(
+        store=start.store,
+        spool=start.spool,
+        token=start.token,
+        physics=phone.physics,
+        latency_s=phone.profile.inference_s,
+        facts=facts,
+    )
+    return ScriptedProcess(runner)

@@ -102,7 +102,7 @@ class App:
         process = AppProcess(self, pid, port, arguments, environment)
         await process.start(environment.get("BENCHFARM_TOKEN", ""))
         self.process = process
-        self.phone.in_foreground.set()
+        self.phone.bring_to_front(True)
         self.phone.log(f"SpringBoard[{pid}]", f"launched {self.bundle_id}")
         self.phone.phase("launch")
         return pid
@@ -145,14 +145,14 @@ class App:
             await self.launch([], {"BENCHFARM_TOKEN": text})
 
 
-def runner_app(program: Program | None = None) -> App:
+def runner_app(program: Program = scripted_program) -> App:
     """The runner as it is installed on every new phone."""
     return App(
         RUNNER_BUNDLE,
         "benchfarm",
         executable="BenchfarmRunner",
         default_port=RUNNER_PORT,
-        program=program or scripted_program,
+        program=program,
     )
 
 

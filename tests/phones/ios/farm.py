@@ -19,7 +19,8 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from phones.faults import Fault
-from phones.ios.apps import RUNNER_BUNDLE
+from phones.ios.app_process import Program, scripted_program
+from phones.ios.apps import RUNNER_BUNDLE, runner_app
 from phones.ios.certificates import make_pair_record
 from phones.ios.lockdownd import TUNNEL_SERVICE, Lockdownd
 from phones.ios.phone import Phone
@@ -36,7 +37,11 @@ T = TypeVar("T")
 
 
 class Farm:
-    """Phones of the named profiles, paired with this host unless ``paired`` is false."""
+    """Phones of the named profiles, paired with this host unless ``paired`` is false.
+
+    ``network`` are the numbers of those that are there over Wi-Fi, too; ``program`` is what runs
+    when the runner app does: the scripted runner, or real inference (``reference_program``).
+    """
 
     def __init__(
         self,
@@ -47,6 +52,7 @@ class Farm:
         names: Sequence[str] = (),
         network: Iterable[int] = (),
         seconds: Callable[[], float] = time.monotonic,
+        program: Program = scripted_program,
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,6 +70,7 @@ class Farm:
         self.usbmuxd = Usbmuxd(self.phones, _HOST, over_wifi)
         self.doors: dict[str, RemoteDoor] = {}
         for phone in self.phones:
+            phone.install(runner_app(program))
             self._furnish(phone)
             if paired:
                 self._pair(phone)

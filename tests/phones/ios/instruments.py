@@ -73,14 +73,14 @@ class Instrument:
 
 class _ProcessControl(Instrument):
     def _table(self) -> dict[str, Callable[..., Any]]:
-        in_foreground = self._phone.in_foreground
+        bring_to_front = self._phone.bring_to_front
         return {
             _LAUNCH: self._launch,
             "sendSignal:toPid:": lambda _link, _channel, number, pid: self._signal(number, pid),
             "killPid:": lambda _link, _channel, pid: self._signal(signal.SIGKILL, pid),
             "processIdentifierForBundleIdentifier:": self._pid_of,
-            "suspendPid:": lambda *_: in_foreground.clear(),
-            "resumePid:": lambda *_: in_foreground.set(),
+            "suspendPid:": lambda *_: bring_to_front(False),
+            "resumePid:": lambda *_: bring_to_front(True),
             "requestDisableMemoryLimitsForPid:": lambda *_: True,
             "startObservingPid:": lambda *_: None,
             "stopObservingPid:": lambda *_: None,

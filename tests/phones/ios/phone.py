@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from phones.faults import At, Fault, FaultScript, What
-from phones.ios.apps import App, runner_app
+from phones.ios.apps import App
 from phones.ios.channel import Channel, LinkLost
 from phones.ios.profiles import Profile
 from phones.physics import Battery, Physics, Power, Spec
@@ -104,7 +104,6 @@ class Phone:
         for part in ("media", "crashes", "apps"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         self.apps: dict[str, App] = {}
-        self.install(runner_app())
 
     def now(self) -> datetime:
         """The phone's calendar clock, which follows ``seconds``."""
@@ -179,6 +178,13 @@ class Phone:
         app = self.apps.pop(bundle_id)
         app.kill()
         shutil.rmtree(app.container)
+
+    def bring_to_front(self, front: bool) -> None:
+        """The apps come to the foreground, or go to the background and are suspended."""
+        (self.in_foreground.set if front else self.in_foreground.clear)()
+        for app in self.apps.values():
+            if app.process is not None:
+                app.process.freeze(not front)
 
     def new_pid(self) -> int:
         """The next process id."""
@@ -292,8 +298,8 @@ _EFFECTS: dict[What, tuple[Effect, Effect | None]] = {
     ),
     What.TUNNEL_DROP: (_drop_tunnel, _set("tunnel_up", True)),
     What.SUSPEND: (
-        lambda phone: phone.in_foreground.clear(),
-        lambda phone: phone.in_foreground.set(),
+        lambda phone: phone.bring_to_front(False),
+        lambda phone: phone.bring_to_front(True),
     ),
     What.OUT_OF_MEMORY: (_kill_apps("jetsam"), None),
     What.CRASH: (_kill_apps("crash"), None),
