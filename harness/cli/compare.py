@@ -42,6 +42,7 @@ def compare(
     candidate is confirmed slower (or larger) beyond the margin. 4: nothing could be compared.
     """
     from harness.jobs.compare import Question, compare_runs, compare_within
+    from harness.store.lab_files import LabFiles
     from harness.store.store import ResultsStore
 
     if candidate is not None and level is not None:
@@ -51,6 +52,7 @@ def compare(
         metrics=tuple(metric for name in metrics for metric in _metric(name)),
         margin=None if margin is None else _margin(margin),
         reference=level,
+        calibrations=LabFiles(results).calibrations(),
     )
     store = ResultsStore(results)
     run = store.resolve(reference)

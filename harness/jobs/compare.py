@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from harness.errors import UserError
 from harness.findings import Finding, Severity
@@ -32,6 +32,7 @@ from harness.stats.margins import margin_of
 from harness.stats.samples import Int64Array, Samples
 from harness.stats.summary import PERCENTILES, undisturbed
 from harness.store.run_reader import RunReader
+from harness.validity.calibration import Calibration, doubts
 from harness.validity.comparability import (
     CELL_FACTORS,
     Side,
@@ -129,6 +130,7 @@ class Question:
     metrics: tuple[str, ...] = ()
     margin: float | None = None
     reference: str | None = None
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)  #: of units, by unit
 
 
 def compare_within(run: RunReader, question: Question) -> Compared:
@@ -203,6 +205,7 @@ def _row(
     findings = (
         *separate_sessions(reference, candidate),
         *single_unit(reference, candidate, question.factors, units),
+        *doubts(question.calibrations, candidate.facts),
     )
     comparison = _comparison(reference, candidate, metric, question)
     in_quads = question.factors == BY_ARM  # the bootstrap knows no neighbours

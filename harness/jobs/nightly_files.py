@@ -12,7 +12,7 @@ from harness.jobs.nightly import OPEN, Night, NightRow, Status
 from harness.metrics import METRICS
 from harness.plan import label
 from harness.record import Cell
-from harness.stats.comparison import Comparison
+from harness.stats.comparison import Comparison, Verdict
 from harness.stats.interval import geometric_mean_interval
 from harness.store.files import write_atomically
 from harness.store.lab_files import NightEntry
@@ -162,7 +162,11 @@ def summary(night: Night) -> str:
         (len(night.having(Status.WENT_AWAY)), "suspected and gone"),
     ]
     found = ", ".join(f"{count} {what}" for count, what in counts if count)
-    return f"Of {len(night.rows)} comparisons: {found or 'no regression'}."
+    unsure = [
+        row for row in night.having(Status.GOOD) if row.comparison.verdict is Verdict.INCONCLUSIVE
+    ]
+    also = f", {len(unsure)} inconclusive" if unsure else ""
+    return f"Of {len(night.rows)} comparisons: {found or 'no regression'}{also}."
 
 
 def _cell(text: str) -> str:

@@ -61,7 +61,10 @@ def pair_within(
 
 
 def pair_arms(run: RunReader, sides: Sequence[Side]) -> list[Pair]:
-    """The reference and the candidate arm of each pair that the plan measures in quads."""
+    """The reference and the candidate arm of each pair that the plan measures in quads.
+
+    In the order in which the scenario declares them.
+    """
     by_key = {side.cell.key: side for side in sides}
     pairs: dict[tuple[str, ...], Pair] = {}
     for unit in units(run.plan.trials):
@@ -69,7 +72,8 @@ def pair_arms(run: RunReader, sides: Sequence[Side]) -> list[Pair]:
             keys = {trial.cell.arm: trial.cell.key for trial in unit}
             reference, candidate = keys["reference"], keys["candidate"]
             pairs[reference, candidate] = (by_key[reference], by_key[candidate])
-    return list(pairs.values())
+    rank = {key: place for place, key in enumerate(run.plan.ranking)}
+    return sorted(pairs.values(), key=lambda pair: rank.get(pair[0].cell.key, len(rank)))
 
 
 def quads_of(reference: Side, candidate: Side, metric: str) -> list[Quad]:

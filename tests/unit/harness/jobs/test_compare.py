@@ -8,6 +8,7 @@ from harness.errors import UserError
 from harness.jobs.compare import Question, compare_runs, compare_within
 from harness.record import Outcome
 from harness.scenario import Burst, Cold, Offline, Sustained
+from harness.validity.calibration import Calibration, CellCalibration
 
 STEADY = (10.0, 10.05, 9.95, 10.02, 9.98)
 SLOWER = tuple(value * 1.06 for value in STEADY)
@@ -256,3 +257,63 @@ def test_one_cell_among_many_may_be_chance(lab, cell):
 def test_each_load_is_about_one_metric(cell, load, metric):
     assert cell(load=load).primary_metric == metric
     assert cell(load=load, purpose="memory").primary_metric == "rss_steady_bytes"
+
+
+# --- arms ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def arms(lab, cell):
+    """A run of one cell on two arms, in quads."""
+
+    def make(reference, candidate, **run):
+        sides = (cell(arm="reference"), reference), (cell(arm="candidate"), candidate)
+        return lab.run(*sides, order="abba", **run)
+
+    return make
+
+
+HEATING = tuple(10 * 1.05**place for place in range(8))
+
+
+def test_arms_are_compared_within_quads(arms):
+    """Heat makes every trial slower than the one before; within quads that cancels out."""
+    # By place: a0 b1 b2 a3 | b4 a5 a6 b7
+    reference = [HEATING[place] for place in (0, 3, 5, 6)]
+    candidate = [HEATING[place] for place in (1, 2, 4, 7)]
+    run = arms(reference, [value * 1.2 for value in candidate])
+    (row,) = compare_within(run, BY_RUN).rows  # arms are what a run with arms is compared by
+    assert (row.reference.cell.arm, row.candidate.cell.arm) == ("reference", "candidate")
+    assert row.comparison.ratio.value == pytest.approx(1.2)
+    assert (row.word, row.confirmed_worse, row.findings) == ("slower", True, ())
+    assert row.comparison.bootstrap is None
+
+
+def test_lost_trials_take_their_quad_with_them(arms):
+    values = [10.0, 10.1, 10.0, 9.9]
+    (row,) = compare_within(arms(values, [Outcome.FAILED, *values[1:]]), BY_RUN).rows
+    assert (row.word, row.comparison.reason) == ("inconclusive", "1 quad, 2 needed")
+
+
+def test_a_run_without_arms_cannot_be_compared_by_them(lab, cell):
+    run = lab.run((cell(), STEADY))
+    with pytest.raises(UserError, match="has no arms; compare it by another factor"):
+        compare_within(run, Question(("arm",)))
+
+
+def test_two_nights_are_compared_arm_by_arm(arms):
+    values = [10.0, 10.1, 10.0, 9.9]
+    before, after = arms(values, values), arms(values, values)
+    rows = compare_runs(before, after, BY_RUN).rows
+    assert [(row.reference.cell.arm, row.candidate.cell.arm) for row in rows] == [
+        ("reference", "reference"),
+        ("candidate", "candidate"),
+    ]
+
+
+def test_an_untrusted_unit_marks_its_verdicts(arms):
+    figures = CellCalibration(20, 3, 0.2, 0.01, 0.01, 0.01, 0.03)
+    known = Calibration("local", "local", "Linux", "", "", "latency_p50_ns", 0.02, {"x": figures})
+    run = arms(STEADY[:4], SLOWER[:4])
+    (row,) = compare_within(run, Question((), calibrations={"local": known})).rows
+    assert ids(row) == ["UNIT-UNTRUSTED"]
