@@ -44,6 +44,7 @@ class TrialSeries:
 
     latency: Curve
     shown_of: int
+    minutes: Curve | None = None  #: median latency of each minute; None for short trials
     curves: dict[str, Curve] = field(default_factory=dict)  #: by channel name
     unavailable: dict[str, str] = field(default_factory=dict)  #: channel name to reason
 

@@ -54,8 +54,8 @@ FORMATS: dict[str, dict[str, Renderer]] = {
 TABLE_FORMATS = ("latex", "json", "parquet")
 #: Formats in which one pivot table can be had.
 PIVOT_FORMATS = ("md", "csv", *TABLE_FORMATS)
-#: Formats made from the raw trials, many files in a folder of the format's name.
-TRACE_FORMATS = ("perfetto",)
+#: Formats that are many files, in a folder of the format's name.
+FOLDER_FORMATS = ("figures", "perfetto")
 
 
 def write_reports(
@@ -63,11 +63,13 @@ def write_reports(
     formats: Sequence[str],
     out: Path,
     request: PivotRequest | None = None,
+    style: str = "paper",
 ) -> list[Path]:
     """Write ``runs`` as one report in every format; returns the paths in the order of formats.
 
-    With a ``request`` only that table is written. Equal runs give equal bytes. Raises UserError for
-    an unknown format and StoreError, naming the path, when a file cannot be written.
+    With a ``request`` only that table is written; ``style`` is that of figures. Equal runs give
+    equal bytes. Raises UserError for an unknown format and StoreError, naming the path, when a
+    file cannot be written.
     """
     check_formats(formats, pivot=request is not None)
     model = build_report(runs)
@@ -79,10 +81,14 @@ def write_reports(
     for name in dict.fromkeys(formats):
         if name in FORMATS:
             written += write_model(model, [name], out)
-        elif name in TRACE_FORMATS:
+        elif name == "perfetto":
             from reports.perfetto import write_traces
 
             written += write_traces(runs, out / name)
+        elif name == "figures":
+            from reports.plots.write import report_plots, write_figures
+
+            written += write_figures(report_plots(model), out / name, style)
         else:
             from reports.paper.tables import paper_tables
 
@@ -101,7 +107,7 @@ def write_model(model: ReportModel, formats: Sequence[str], out: Path) -> list[P
 
 def check_formats(formats: Sequence[str], *, pivot: bool = False) -> None:
     """Raise UserError for a format that does not exist, or that a pivot table does not have."""
-    known = PIVOT_FORMATS if pivot else (*FORMATS, *TABLE_FORMATS, *TRACE_FORMATS)
+    known = PIVOT_FORMATS if pivot else (*FORMATS, *TABLE_FORMATS, *FOLDER_FORMATS)
     for name in formats:
         if name not in known:
             what = "format of a pivot table" if pivot else "report format"

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.record import ChannelRecord, ClockOffset, TrialRecord
 from harness.stats.samples import Samples
-from harness.units import NS_PER_MS
+from harness.units import NS_PER_MS, NS_PER_S
 from reports import labels
 from reports.model import Channel, Curve, FloatArray, QuantileCurve, TrialSeries
 from reports.source import TrialSource
@@ -19,6 +19,7 @@ from reports.thinning import CHUNK, Int64Array, Line
 PROBABILITIES: FloatArray = np.concatenate(
     [np.linspace(0.0, 0.99, 100), np.array([0.995, 0.999, 1.0])]
 )
+_MINUTE_NS = 60 * NS_PER_S
 #: One point in so many may show warm-up.
 _WARMUP_SHARE = 4
 
@@ -47,6 +48,20 @@ class Latency:
         if warmup is None or timed is None:
             return warmup or timed
         return Curve(np.concatenate([warmup.x, timed.x]), np.concatenate([warmup.y, timed.y]))
+
+    def minutes(self) -> Curve | None:
+        """Median latency in ms of each minute of the timed part, at the minutes' middles.
+
+        None where that are fewer than two minutes, or the clock steps back.
+        """
+        at_ns = self._start_ns[self._timed] - self.origin_ns
+        if not len(at_ns) or at_ns[-1] < 2 * _MINUTE_NS or np.any(np.diff(at_ns) < 0):
+            return None
+        minute = at_ns // _MINUTE_NS
+        edges = np.flatnonzero(np.diff(minute)) + 1
+        medians = [np.median(part) for part in np.split(self._latency_ns[self._timed], edges)]
+        middles = minute[np.concatenate([[0], edges])] * _MINUTE_NS + _MINUTE_NS // 2
+        return Curve(middles / NS_PER_S, np.array(medians) / NS_PER_MS)
 
     def _part(self, rows: slice, limit: int) -> Curve | None:
         line = Line(limit)
@@ -108,7 +123,7 @@ def trial_series(
             unavailable[name] = "no reading was taken while the trial ran"
         else:
             curves[name] = curve
-    return TrialSeries(line, latency.count, curves, unavailable)
+    return TrialSeries(line, latency.count, latency.minutes(), curves, unavailable)
 
 
 def _sort_out(

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "formats",
-    help="html, md, csv, latex, json, parquet, perfetto; several with commas. "
+    help="html, md, csv, latex, figures, json, parquet, perfetto; several with commas. "
     "Default: html, and md for a table of your own.",
 )
 @click.option("--rows", help="A table of your own: facets as rows, such as device,engine.")
 @click.option("--cols", help="Facets as columns, such as variant.")
 @click.option("--metric", "metrics", help="What it shows, such as latency_p50,rss_peak,energy.")
 @click.option("--where", multiple=True, metavar="FACET=VALUE", help="Only cells that match.")
+@click.option("--style", default="paper", help="Of figures: paper (default), slides or web.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; default: the run's own.")
 @results_option
 def report(
@@ -35,19 +36,23 @@ def report(
     cols: str | None,
     metrics: str | None,
     where: tuple[str, ...],
+    style: str,
     out: Path | None,
     results: Path,
 ) -> int:
     """Render stored runs; RUN is an id, a unique prefix, a label or `latest`."""
     from harness.store.store import ResultsStore
+    from reports.plots.style import check_style
     from reports.render import check_formats, write_reports
 
+    check_style(style)
     request = _request(rows, cols, metrics, where)
     wanted = _words(formats) or (["html"] if request is None else ["md"])
     check_formats(wanted, pivot=request is not None)
     store = ResultsStore(results)
     readers = [store.resolve(selector) for selector in runs]
-    for path in write_reports(readers, wanted, out or readers[0].folder / "report", request):
+    folder = out or readers[0].folder / "report"
+    for path in write_reports(readers, wanted, folder, request, style):
         click.echo(path)
     return 0
 
