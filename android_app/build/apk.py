@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -58,8 +59,19 @@ def write_jar(code: Compiled, output: Path) -> Path:
     """``benchfarm-runner.jar``: the dex file alone, for ``app_process``."""
     path = output / JAR
     output.mkdir(parents=True, exist_ok=True)
-    write_zip(path, [Entry("classes.dex", code.dex.read_bytes())])
+    with tempfile.TemporaryDirectory(prefix="benchfarm-jar-") as name:
+        write_zip(Path(name) / JAR, [Entry("classes.dex", code.dex.read_bytes())])
+        put(path, (Path(name) / JAR).read_bytes())
     return path
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file that others see whole or not at all."""
+    descriptor, fresh = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    Path(fresh).chmod(0o644)
+    Path(fresh).replace(path)
 
 
 def write_apk(code: Compiled, abi: str, output: Path) -> Path:
@@ -73,7 +85,7 @@ def write_apk(code: Compiled, abi: str, output: Path) -> Path:
         signed = work / path.name
         signing.sign(unsigned, signed)
         checks.check_apk(signed, code.flavour)
-        path.write_bytes(signed.read_bytes())
+        put(path, signed.read_bytes())
     return path
 
 

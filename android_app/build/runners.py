@@ -105,4 +105,4 @@ def _entry(path: Path, code: apk.Compiled, abi: str) -> dict[str, Any]:
 
 def _write(path: Path, entries: _Entries) -> None:
     text = json.dumps({"runners": dict(sorted(entries.items()))}, indent=2)
-    path.write_text(f"{text}\n", encoding="ascii")
+    apk.put(path, f"{text}\n".encode("ascii"))

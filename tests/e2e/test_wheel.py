@@ -116,7 +116,9 @@ def test_the_sdist_has_all_that_the_runners_are_built_from(tmp_path: Path) -> No
     assert python(unpacked, tmp_path, "-c", code).strip() == str(ids)
 
 
-def test_runners_and_their_notices_come_along(no_runners: str, installed: Path) -> None:
+def test_runners_and_their_notices_come_along(
+    no_runners: str, installed: Path, tmp_path: Path
+) -> None:
     if no_runners:
         pytest.skip(f"a wheel without Android runners: {no_runners}")
     folder = installed / "device_agents" / "android" / "runner_files"
@@ -129,5 +131,11 @@ def test_runners_and_their_notices_come_along(no_runners: str, installed: Path) 
         content = (folder / name).read_bytes()
         assert len(content) == entry["size_bytes"]
         assert hashlib.sha256(content).hexdigest() == entry["sha256"]
+    code = "from device_agents.android import packages as p;"
+    code += "print(p.runner_apk(['arm64-v8a'], 'tflite').path, p.runner_jar().path)"
+    assert python(installed, tmp_path, "-c", code).split() == [
+        str(folder / name)
+        for name in ("benchfarm-runner-tflite-arm64-v8a.apk", "benchfarm-runner.jar")
+    ]
     (notices,) = installed.glob("*.dist-info/licenses/android_app/notices/tflite.txt")
     assert "XNNPACK" in notices.read_text()

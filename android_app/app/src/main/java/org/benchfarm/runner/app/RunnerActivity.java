@@ -12,6 +12,7 @@ import android.view.Window;
 import android.view.WindowManager;
 import java.io.File;
 import java.io.IOException;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * The runner for reported numbers: a foreground app, full-screen, black, that draws nothing after
@@ -22,6 +23,11 @@ import java.io.IOException;
  * has it) and {@code refresh_hz} (float: the display's refresh rate).
  */
 public class RunnerActivity extends Activity {
+    /** Whether this process serves already: the system may make a second activity for the same run. */
+    private static final AtomicBoolean SERVING = new AtomicBoolean();
+
+    private static volatile RunnerActivity shown;
+
     @Override
     protected void onCreate(Bundle state) {
         super.onCreate(state);
@@ -33,6 +39,10 @@ public class RunnerActivity extends Activity {
             sustain();
         }
         final Start start = start(this, intent.getExtras());
+        shown = this;
+        if (!SERVING.compareAndSet(false, true)) {
+            return;
+        }
         Thread runner =
                 new Thread("runner") {
                     @Override
@@ -69,14 +79,16 @@ public class RunnerActivity extends Activity {
     }
 
     /** An uncaught exception ends the process and is in the system's log, where the agent looks. */
-    private void serve(Start start) {
+    private static void serve(Start start) {
         try {
-            start.serve("activity", new AndroidPlatform(getApplicationContext()));
+            start.serve("activity", new AndroidPlatform(shown.getApplicationContext()));
         } catch (IOException failure) {
             throw new IllegalStateException(failure);
+        } finally {
+            SERVING.set(false);
         }
-        finishAndRemoveTask();
-        leave();
+        shown.finishAndRemoveTask();
+        shown.leave();
     }
 
     /** Ends the process: the next trial has one of its own. */

@@ -18,12 +18,18 @@ public final class ShellMain {
     private ShellMain() {}
 
     public static void main(String[] arguments) throws IOException {
+        main(arguments, System.getenv("BENCHFARM_TOKEN"));
+    }
+
+    static void main(String[] arguments, String token) throws IOException {
         if (arguments.length != 3) {
             throw new IllegalArgumentException("give SOCKET STORE SPOOL");
         }
-        String token = System.getenv("BENCHFARM_TOKEN");
         File store = new File(arguments[1]);
-        Start start = new Start(arguments[0], token, store, new File(arguments[2]));
+        File spool = new File(arguments[2]).getAbsoluteFile();
+        Start start = new Start(arguments[0], token, store, spool);
+        // Its default is a folder that phones do not have; engines write their profiles there.
+        System.setProperty("java.io.tmpdir", spool.getParent());
         start.serve("app_process", new AndroidPlatform(null));
     }
 }

@@ -3,6 +3,7 @@ package org.benchfarm.runner.app;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotNull;
+import static org.junit.Assert.assertNotSame;
 import static org.junit.Assert.assertTrue;
 import static org.junit.Assert.fail;
 import static org.robolectric.Shadows.shadowOf;
@@ -33,6 +34,7 @@ import org.junit.runner.RunWith;
 import org.robolectric.Robolectric;
 import org.robolectric.RobolectricTestRunner;
 import org.robolectric.RuntimeEnvironment;
+import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
 
 /** The three ways to start the runner, up to a host that says bye. */
@@ -45,11 +47,11 @@ public final class StartTest {
 
     /** The activity without the end of the process, which would be the end of the tests. */
     public static final class Kept extends RunnerActivity {
-        static final CountDownLatch LEFT = new CountDownLatch(1);
+        static volatile CountDownLatch left;
 
         @Override
         void leave() {
-            LEFT.countDown();
+            left.countDown();
         }
     }
 
@@ -79,6 +81,7 @@ public final class StartTest {
     public void register() throws Exception {
         ComponentName name = new ComponentName(phone, Kept.class);
         shadowOf(phone.getPackageManager()).addActivityIfNotPresent(name);
+        Kept.left = new CountDownLatch(1);
     }
 
     @After
@@ -238,9 +241,38 @@ public final class StartTest {
             assertEquals("activity", way(ask(host, hello("secret"))));
             assertFalse("what a killed process left is still there", left.exists());
             say(host, Message.of("bye"));
-            assertTrue(Kept.LEFT.await(PATIENCE_S, TimeUnit.SECONDS));
+            assertTrue(Kept.left.await(PATIENCE_S, TimeUnit.SECONDS));
         }
         assertTrue(activity.isFinishing());
+    }
+
+    @Test
+    public void anActivityThatTheSystemMakesAnewGoesOnServing() throws Exception {
+        ActivityController<Kept> controller =
+                Robolectric.buildActivity(Kept.class, intent("anew")).setup();
+        try (SocketChannel host = connect("anew")) {
+            assertEquals("activity", way(ask(host, hello("secret"))));
+            Kept first = controller.get();
+            Kept second = controller.recreate().get();
+            assertNotSame(first, second);
+            say(host, Message.of("bye"));
+            assertTrue(Kept.left.await(PATIENCE_S, TimeUnit.SECONDS));
+            assertTrue(second.isFinishing());
+        }
+    }
+
+    @Test
+    public void theShellsTemporaryFilesLieBesideItsSpool() throws IOException {
+        String before = System.getProperty("java.io.tmpdir");
+        try {
+            File spool = File.createTempFile("spool", ""); // a file: it ends before it serves
+            ShellMain.main(new String[] {"s", "/nowhere", spool + "/x/spool"}, "token");
+            fail("served without a spool");
+        } catch (IOException failure) {
+            assertTrue(System.getProperty("java.io.tmpdir").endsWith("/x"));
+        } finally {
+            System.setProperty("java.io.tmpdir", before);
+        }
     }
 
     @Test
