@@ -39,9 +39,9 @@ def main(arguments: list[str] | None = None) -> None:
         Farm(Path(folder), profiles, paired=not options.unpaired, program=program) as farm,
         suppress(KeyboardInterrupt),
     ):
-        print(_introduction(farm), flush=True)  # noqa: T201 - a program for a shell
+        print(_introduction(farm), flush=True)
         for line in sys.stdin:
-            print(_obey(farm, line.split()), flush=True)  # noqa: T201
+            print(_obey(farm, line.split()), flush=True)
         signal.pause()  # without a terminal: until a signal
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from phones.ios.certificates import server_context
 from phones.ios.channel import Channel
-from phones.ios.phone import Handler, Phone, Trust
+from phones.ios.condition import Trust
+from phones.ios.phone import Handler, Phone
 from phones.ios.values import PUBLIC_KEYS, values
 
 #: Makes the handler of one service for one phone.

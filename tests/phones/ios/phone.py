@@ -11,15 +11,15 @@ import hashlib
 import itertools
 import shutil
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from phones.faults import At, Fault, FaultScript, What
+from phones.faults import At, Fault, FaultScript
 from phones.ios.apps import App
 from phones.ios.channel import Channel, LinkLost
+from phones.ios.condition import Condition
+from phones.ios.effects import EFFECTS
 from phones.ios.profiles import Profile
 from phones.physics import Battery, Physics, Power, Spec
 
@@ -30,32 +30,6 @@ _FIRST_SERVICE_PORT = 49152
 #: How many offered service ports stay open that nobody connected to.
 _OFFERS = 64
 _RESET_S = 0.3
-
-
-class Trust(StrEnum):
-    """What the phone thinks of a host that asks to pair."""
-
-    ASKS = "asks"  #: the dialog is shown, and nobody taps it
-    ACCEPTS = "accepts"  #: somebody taps Trust as soon as the dialog shows
-    DENIES = "denies"
-
-
-@dataclass
-class Condition:
-    """What a person or the system has set on the phone; tests change it as they like."""
-
-    trust: Trust = Trust.ACCEPTS
-    passcode_locked: bool = False
-    developer_mode: bool = True
-    image_mounted: bool = True
-    low_power_mode: bool = False
-    storage_full: bool = False
-    tunnel_up: bool = True
-    refused_ports: set[int] = field(default_factory=set)
-    #: Keys that this phone's values and battery lack, as some model's or version's do.
-    missing_keys: set[str] = field(default_factory=set)
-    #: The next so many DVT calls work; None without a limit.
-    dvt_calls_left: int | None = None
 
 
 class Phone:
@@ -78,8 +52,8 @@ class Phone:
         self.seconds = seconds
         self.booted_at_s = seconds()
         self._epoch = datetime.now(UTC) - timedelta(seconds=seconds())
-        self.condition = Condition()
-        self.physics = Physics(_spec(profile), seconds, seed=number)
+        self.condition: Condition = Condition()
+        self.physics: Physics = Physics(_spec(profile), seconds, seed=number)
         self.faults = FaultScript(seconds, faults)
         self.hosts: dict[str, dict[str, Any]] = {}
         self.syslog: list[str] = []
@@ -89,7 +63,7 @@ class Phone:
         self.unexpected: list[str] = []
         self.on_attachment: Callable[[Phone, bool], None] = lambda phone, attached: None
         self.attached = True
-        self.moving = asyncio.Event()
+        self.moving: asyncio.Event = asyncio.Event()
         self.moving.set()
         #: Cleared while the app is in the background and gets no processor.
         self.in_foreground = asyncio.Event()
@@ -194,7 +168,7 @@ class Phone:
 
     def apply(self, fault: Fault) -> None:
         """Carry out what goes wrong; for a while where the fault says so."""
-        began, ended = _EFFECTS.get(fault.what, (None, None))
+        began, ended = EFFECTS.get(fault.what, (None, None))
         if began is None:
             raise ValueError(f"a simulated iPhone cannot do {fault.what}")
         began(self)
@@ -249,64 +223,6 @@ class Phone:
         """Write a line of the system log, in the form of syslog_relay."""
         stamp = self.now().strftime("%b %e %H:%M:%S")
         self.syslog.append(f"{stamp} {self.name} {process} <Notice>: {text}")
-
-
-def _set(name: str, value: object) -> Callable[[Phone], None]:
-    return lambda phone: setattr(phone.condition, name, value)
-
-
-def _untrust(phone: Phone) -> None:
-    phone.hosts.clear()
-    phone.condition.trust = Trust.ASKS
-    phone.cut_links()
-
-
-def _kill_apps(reason: str) -> Callable[[Phone], None]:
-    def kill(phone: Phone) -> None:
-        for app in phone.apps.values():
-            app.die(reason)
-
-    return kill
-
-
-def _refuse_app_ports(phone: Phone) -> None:
-    phone.condition.refused_ports |= {app.default_port for app in phone.apps.values()}
-
-
-def _drop_tunnel(phone: Phone) -> None:
-    phone.condition.tunnel_up = False
-    for link in tuple(phone.links):
-        if link.tunnelled:
-            link.cut()
-
-
-Effect = Callable[[Phone], None]
-#: What a fault does, and what ends it again.
-_EFFECTS: dict[What, tuple[Effect, Effect | None]] = {
-    What.DROP_LINK: (Phone.cut_links, None),
-    What.FREEZE: (lambda phone: phone.moving.clear(), lambda phone: phone.moving.set()),
-    What.REBOOT: (Phone.reboot, None),
-    What.VANISH: (Phone.detach, Phone.attach),
-    What.USB_RESET: (Phone.reset_usb, None),
-    What.UNAUTHORIZED: (_untrust, _set("trust", Trust.ACCEPTS)),
-    What.LOCKED: (_set("passcode_locked", True), _set("passcode_locked", False)),
-    What.DEVELOPER_OFF: (_set("developer_mode", False), _set("developer_mode", True)),
-    What.IMAGE_LOST: (_set("image_mounted", False), _set("image_mounted", True)),
-    What.PORT_REFUSED: (
-        _refuse_app_ports,
-        lambda phone: phone.condition.refused_ports.clear(),
-    ),
-    What.TUNNEL_DROP: (_drop_tunnel, _set("tunnel_up", True)),
-    What.SUSPEND: (
-        lambda phone: phone.bring_to_front(False),
-        lambda phone: phone.bring_to_front(True),
-    ),
-    What.OUT_OF_MEMORY: (_kill_apps("jetsam"), None),
-    What.CRASH: (_kill_apps("crash"), None),
-    What.STORAGE_FULL: (_set("storage_full", True), _set("storage_full", False)),
-    What.DVT_DEAD: (_set("dvt_calls_left", 0), _set("dvt_calls_left", None)),
-    What.OVERHEAT: (lambda phone: phone.physics.warm_to(52.0), None),
-}
 
 
 def _udid(profile: Profile, number: int) -> str:

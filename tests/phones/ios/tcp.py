@@ -11,55 +11,30 @@ import secrets
 import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from phones.ios.channel import Channel, LinkLost
 from phones.ios.phone import Handler
+from phones.ios.segments import (
+    ACK,
+    FIN,
+    IPV6_HEADER,
+    MODULUS,
+    PUSH,
+    RST,
+    SYN,
+    TCP_HEADER,
+    Segment,
+    build,
+)
 
-_HEADER = struct.Struct(">HHIIBBHHH")
-_FIN, _SYN, _RST, _PUSH, _ACK = 1, 2, 4, 8, 16
-_MODULUS = 1 << 32
-_IPV6 = struct.Struct(">IHBB16s16s")
-_TCP = 6
 _RECEIVE_WINDOW = 1 << 20
 _WINDOW_SCALE = 7
 _SEND_BUFFER = 1 << 20
 _RESEND_S = 0.2
-_DEFAULT_MSS = 1220
 
 #: Who answers at a port.
 Accept = Callable[[int], Handler | None]
 Send = Callable[[bytes], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One TCP segment that came in."""
-
-    source: bytes
-    source_port: int
-    port: int
-    seq: int
-    ack: int
-    flags: int
-    window: int
-    mss: int
-    scale: int | None
-    data: bytes
-
-    @classmethod
-    def parse(cls, packet: bytes) -> Segment | None:
-        """The segment of an IPv6 packet; None for any other packet."""
-        if len(packet) < _IPV6.size + _HEADER.size:
-            return None
-        _, _, kind, _, source, _ = _IPV6.unpack_from(packet)
-        if kind != _TCP:
-            return None
-        fields = _HEADER.unpack_from(packet, _IPV6.size)
-        source_port, port, seq, ack, offset, flags, window, _, _ = fields
-        end = _IPV6.size + (offset >> 4) * 4
-        mss, scale = _options(packet[_IPV6.size + _HEADER.size : end])
-        return cls(source, source_port, port, seq, ack, flags, window, mss, scale, packet[end:])
 
 
 class Stack:
@@ -96,36 +71,30 @@ class Stack:
     ) -> None:
         """Answer to where ``segment`` came from."""
         options = b""
-        if flags & _SYN:
-            mss = self._mtu - _IPV6.size - _HEADER.size
+        if flags & SYN:
+            mss = self._mtu - IPV6_HEADER.size - TCP_HEADER.size
             options = struct.pack(">BBHBBBB", 2, 4, mss, 3, 3, _WINDOW_SCALE, 0)
-        head = _HEADER.pack(
-            segment.port,
-            segment.source_port,
-            seq % _MODULUS,
-            ack % _MODULUS,
-            (_HEADER.size + len(options)) // 4 << 4,
-            flags,
-            min(0xFFFF, window if flags & _SYN else window >> _WINDOW_SCALE),
-            0,
-            0,
+        packet = build(
+            self._address,
+            segment,
+            seq=seq,
+            ack=ack,
+            flags=flags,
+            window=min(0xFFFF, window if flags & SYN else window >> _WINDOW_SCALE),
+            options=options,
+            data=data,
         )
-        body = head + options + data
-        pseudo = self._address + segment.source + struct.pack(">II", len(body), _TCP)
-        check = checksum(pseudo + body)
-        body = body[:16] + struct.pack(">H", check) + body[18:]
-        packet = _IPV6.pack(6 << 28, len(body), _TCP, 64, self._address, segment.source)
         async with self._sending:
             with suppress(LinkLost, ConnectionError):
-                await self._send(packet + body)
+                await self._send(packet)
 
     async def _open(self, key: tuple[bytes, int, int], segment: Segment) -> Connection | None:
-        if segment.flags & _RST:
+        if segment.flags & RST:
             return None
-        handler = self._accept(segment.port) if segment.flags & _SYN else None
+        handler = self._accept(segment.port) if segment.flags & SYN else None
         if handler is None:
-            ack = segment.seq + len(segment.data) + bool(segment.flags & _SYN)
-            await self.send(segment, segment.ack, ack, _RST | _ACK, 0)
+            ack = segment.seq + len(segment.data) + bool(segment.flags & SYN)
+            await self.send(segment, segment.ack, ack, RST | ACK, 0)
             return None
         connection = Connection(self, segment, min(segment.mss, self._mtu - 60))
         self._connections[key] = connection
@@ -154,7 +123,7 @@ class Connection:
     def __init__(self, stack: Stack, syn: Segment, mss: int) -> None:
         self._stack, self._peer, self._mss = stack, syn, mss
         self._scale = syn.scale or 0
-        self._received = (syn.seq + 1) % _MODULUS
+        self._received = (syn.seq + 1) % MODULUS
         self._first_sent = secrets.randbits(32)
         self._acknowledged = self._sent = 0  # counted from the first byte, SYN not counted
         self._window = syn.window
@@ -219,21 +188,21 @@ class Connection:
 
     async def take(self, segment: Segment) -> None:
         """What the peer sent."""
-        if segment.flags & _RST:
+        if segment.flags & RST:
             self.abort()
             return
-        if segment.flags & _SYN:
-            await self._reply(_SYN | _ACK, seq=self._first_sent)
+        if segment.flags & SYN:
+            await self._reply(SYN | ACK, seq=self._first_sent)
             return
         self._take_ack(segment)
-        skip = (self._received - segment.seq) % _MODULUS
-        fin = bool(segment.flags & _FIN)
+        skip = (self._received - segment.seq) % MODULUS
+        fin = bool(segment.flags & FIN)
         if skip <= len(segment.data):
             fresh = segment.data[skip:]
             self._incoming += fresh
-            self._received = (self._received + len(fresh)) % _MODULUS
+            self._received = (self._received + len(fresh)) % MODULUS
             if fin and not self._ended:
-                self._received = (self._received + 1) % _MODULUS
+                self._received = (self._received + 1) % MODULUS
                 self._ended = True
         if segment.data or fin:
             await self._acknowledge()
@@ -242,8 +211,8 @@ class Connection:
 
     def _take_ack(self, segment: Segment) -> None:
         self._window = segment.window << self._scale
-        gained = (segment.ack - self._first_sent - 1 - self._acknowledged) % _MODULUS
-        if not segment.flags & _ACK or gained > len(self._outgoing) + 1:
+        gained = (segment.ack - self._first_sent - 1 - self._acknowledged) % MODULUS
+        if not segment.flags & ACK or gained > len(self._outgoing) + 1:
             return
         self._acknowledged += gained
         self._sent = max(self._sent, self._acknowledged)
@@ -261,10 +230,10 @@ class Connection:
                 break
             seq = self._first_sent + 1 + self._sent
             self._sent += len(data)
-            await self._reply(_ACK | _PUSH, seq=seq, data=data)
+            await self._reply(ACK | PUSH, seq=seq, data=data)
         if self._closing and not self._finished and self._sent == self._end and not self._lost:
             self._sent += 1
-            await self._reply(_ACK | _FIN, seq=self._first_sent + self._sent)
+            await self._reply(ACK | FIN, seq=self._first_sent + self._sent)
         self._arm()
 
     @property
@@ -291,7 +260,7 @@ class Connection:
         self._push_soon()
 
     async def _acknowledge(self) -> None:
-        await self._reply(_ACK, seq=self._first_sent + 1 + self._sent)
+        await self._reply(ACK, seq=self._first_sent + 1 + self._sent)
 
     async def _reply(self, flags: int, *, seq: int, data: bytes = b"") -> None:
         window = max(0, _RECEIVE_WINDOW - len(self._incoming))
@@ -300,28 +269,3 @@ class Connection:
     async def _wait(self) -> None:
         self._changed.clear()
         await self._changed.wait()
-
-
-def checksum(data: bytes) -> int:
-    """The ones' complement checksum of RFC 1071: the sum of 16-bit words is a remainder."""
-    number = int.from_bytes(data + bytes(len(data) % 2))
-    rest = number % 0xFFFF
-    return 0xFFFF - rest if rest or not number else 0
-
-
-def _options(data: bytes) -> tuple[int, int | None]:
-    """Maximum segment size and window scale of a SYN."""
-    mss, scale, at = _DEFAULT_MSS, None, 0
-    while at < len(data) and data[at] != 0:
-        if data[at] == 1:
-            at += 1
-            continue
-        length = data[at + 1] if at + 1 < len(data) else 0
-        if length < 2:
-            break
-        if data[at] == 2 and length == 4:
-            mss = int.from_bytes(data[at + 2 : at + 4])
-        elif data[at] == 3 and length == 3:
-            scale = min(14, data[at + 2])
-        at += length
-    return mss, scale
