@@ -11,6 +11,7 @@ from pathlib import Path
 from device_agents.android.adb import ADVICE, AdbServer, start_command
 from device_agents.android.capture import capture
 from device_agents.android.device import AndroidDevice
+from device_agents.android.facts import sections
 from device_agents.android.parse.answers import Transport
 from device_agents.android.parse.text import printable
 from device_agents.android.phone import Phone
@@ -23,10 +24,12 @@ _PREFIX = "android:"
 #: A phone that does not say who it is in this time is shown as not answering.
 _IDENTIFY_S = 4.0
 _AT_ONCE = 16
-_WHO = (
-    "getprop ro.serialno; getprop ro.product.manufacturer; getprop ro.product.model; "
-    "read b </proc/sys/kernel/random/boot_id; echo $b"
-)
+_WHO = """
+echo @@serial; getprop ro.serialno
+echo @@maker; getprop ro.product.manufacturer
+echo @@model; getprop ro.product.model
+echo @@boot; read b </proc/sys/kernel/random/boot_id && echo $b
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +128,19 @@ class AndroidAgent:
         phone = Phone(self._server, f"{_PREFIX}{transport.serial}", transport.serial, self._clock)
         phone.use(transport)
         try:
-            lines = phone.run_apart(_WHO, deadline, cancel, check=False).text.splitlines()
+            said = sections(phone.run_apart(_WHO, deadline, cancel, check=False).text)
         except DeviceError as error:
-            said = str(error).partition(": ")[2]
-            return Seen(transport, transport.serial, problem=f"it does not answer: {said}")
+            why = str(error).partition(": ")[2]
+            return Seen(transport, transport.serial, problem=f"it does not answer: {why}")
         finally:
             phone.disconnect()
-        serial, maker, model, boot_id = (*map(printable, lines), "", "", "", "")[:4]
+        serial, maker, model, boot_id = (
+            printable(said.get(name, "")) for name in ("serial", "maker", "model", "boot")
+        )
+        if not serial:
+            return Seen(transport, transport.serial, problem="it does not tell its serial number")
         name = model if model.lower().startswith(maker.lower()) else f"{maker} {model}"
-        return Seen(transport, serial or printable(transport.serial), name.strip(), boot_id)
+        return Seen(transport, serial, name.strip(), boot_id)
 
 
 def sightings(seen: Sequence[Seen], addresses: dict[str, str]) -> tuple[Sighting, ...]:

@@ -127,7 +127,7 @@ class AndroidDevice:
             lambda within: self.state(within, CancelToken()),
             rate_hz,
             purpose,
-            self._apk.application_id if self._apk is not None else None,
+            lambda: self._apk.application_id if self._apk is not None else None,
             self._page_bytes,
         )
 

@@ -81,11 +81,21 @@ class Preparation:
 
     def _read(self, every: list[Change], deadline: Deadline, cancel: CancelToken) -> list[str]:
         """The values of settings in one go; a command's complaint stands for its value."""
-        if not every:
+        tables = {change.table for change in every if change.table}
+        commands = [change.key for change in every if not change.table]
+        script = [f"echo @@{table}; settings list {table} 2>&1" for table in sorted(tables)]
+        script += [f"echo @@command{n}; {command} 2>&1" for n, command in enumerate(commands)]
+        if not script:
             return []
-        script = "; ".join(f"echo @@{n}; {c.read} 2>&1" for n, c in enumerate(every))
-        found = sections(self._phone.run(script, deadline, cancel, check=False).text)
-        return [found.get(str(n), "").strip() for n in range(len(every))]
+        answer = self._phone.run("; ".join(script), deadline, cancel, check=False)
+        found = sections(answer.text)
+        rows = {table: _rows(found.get(table, "")) for table in tables}
+        return [
+            rows[change.table].get(change.key, "null")
+            if change.table
+            else found.get(f"command{commands.index(change.key)}", "").strip()
+            for change in every
+        ]
 
     def _hold(self, deadline: Deadline, cancel: CancelToken) -> list[str]:
         """Settings that somebody else has changed meanwhile; they are made again."""
@@ -149,3 +159,8 @@ class Preparation:
         if "Success" in answer.text:
             return []
         return [f"compile: {printable(answer.text + answer.error_text, 80) or 'no answer'}"]
+
+
+def _rows(listing: str) -> dict[str, str]:
+    """``settings list``: a line ``key=value`` for each row that was ever set."""
+    return dict(line.partition("=")[::2] for line in listing.splitlines() if "=" in line)

@@ -22,10 +22,14 @@ _REFRESH_RATES = ("peak_refresh_rate", "min_refresh_rate")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One setting to make. ``read`` prints its value; ``good`` are the values that are right."""
+    """One setting to make; ``good`` are the values that are right.
+
+    It is read from a row ``key`` of a settings ``table``, or, without one, by a command.
+    """
 
     name: str  #: the key of the scenario's ``prepare``, or what it belongs to
-    read: str
+    table: str
+    key: str
     make: str
     good: tuple[str, ...]
     undo: Callable[[str], str]  #: the command that puts a value back that was read before
@@ -86,9 +90,7 @@ def _stored(name: str, table: str, key: str, value: str) -> Change:
             return f"settings delete {table} {key}"
         return f"settings put {table} {key} {quote(old)}"
 
-    return Change(
-        name, f"settings get {table} {key}", f"settings put {table} {key} {value}", (value,), undo
-    )
+    return Change(name, table, key, f"settings put {table} {key} {value}", (value,), undo)
 
 
 def _switch(
@@ -106,7 +108,8 @@ def _switch(
 
     return Change(
         name,
-        f"settings get global {key}",
+        "global",
+        key,
         f"{command} {'enable' if want else 'disable'}",
         on if want else off,
         undo,
@@ -122,6 +125,7 @@ def _doze_exempt(package: str) -> Change:
 
     return Change(
         "doze_exempt",
+        "",
         listed,
         f"dumpsys deviceidle whitelist +{package} >/dev/null",
         ("1", "2"),

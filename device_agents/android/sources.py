@@ -275,10 +275,10 @@ def _gaps(
     yield _record(channels.BATTERY_PERCENT, "percent", supply, percent)
     counter = why("charge_counter", "no gauge gives charge_counter")
     yield _record(channels.BATTERY_CHARGE, "Ah", supply, counter)
-    cpufreq = "/sys/devices/system/cpu/cpufreq"
-    no_policy = "no frequency domain can be read"
-    yield _record("cpu.frequency_khz", "kHz", cpufreq, why("cur0", no_policy))
-    yield _record("cpu.frequency_max_khz", "kHz", cpufreq, why("max0", no_policy))
+    cpufreq, no_policy = "/sys/devices/system/cpu/cpufreq", "no frequency domain can be read"
+    for prefix, name in (("cur", "cpu.frequency_khz"), ("max", "cpu.frequency_max_khz")):
+        if not any(row.startswith(prefix) and not text.startswith("!") for row, _, text in read):
+            yield _record(name, "kHz", cpufreq, why(f"{prefix}0", no_policy))
     clock = why("gpu_hz", why("gpu_khz", why("gpu_mhz", "no known driver file")))
     yield _record(channels.GPU_FREQUENCY, "kHz", "/sys/class/kgsl", clock)
     busy = why("gpu_busy", "no known driver file")

@@ -55,7 +55,7 @@ class HasPid(Protocol):
 class AndroidTelemetry:
     """Outside readings of one phone; implements :class:`harness.device.Telemetry`.
 
-    ``slow_state`` asks the phone for everything that takes long. ``package`` is the runner's.
+    ``slow_state`` asks the phone for everything that takes long. ``package`` tells the runner's.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class AndroidTelemetry:
         slow_state: Callable[[Deadline], DeviceState],
         rate_hz: float,
         purpose: Literal["timing", "memory"],
-        package: str | None,
+        package: Callable[[], str | None],
         page_bytes: int = 4096,
     ) -> None:
         self._phone, self._clock, self._found = phone, clock, found
@@ -262,8 +262,9 @@ class AndroidTelemetry:
             if name not in streamed and isinstance(value := state.values.get(name), float)
         ]
         front = state.values.get("foreground")
-        if self._runner is not None and self._package is not None and isinstance(front, str):
-            covered = float(not front.startswith(f"{self._package}/"))
+        package = self._package()
+        if self._runner is not None and package is not None and isinstance(front, str):
+            covered = float(not front.startswith(f"{package}/"))
             readings.append(Reading(channels.COVERED, at_ns, covered))
         return readings
 
@@ -306,7 +307,7 @@ class AndroidTelemetry:
         yield record(channels.RSS_PEAK, "bytes", "/proc/<pid>/status, at the end", why)
         if self._purpose == "memory":
             yield record(channels.PSS, "bytes", "dumpsys meminfo <pid>, at the end", why)
-        if self._package is not None:
+        if self._package() is not None:
             yield record(channels.COVERED, "0 or 1", "dumpsys window, outside timed regions")
         for _, rail in self._found.rails:
             yield rail

@@ -95,11 +95,10 @@ class UndoLog:
         token, commands = kept
         done = self._phone.run(f"cat {_DONE}", deadline, cancel, check=False).text.strip()
         failed = []
-        if done != token:
-            for command in commands:
-                answer = self._phone.run(command, deadline, cancel, check=False)
-                if answer.returncode:
-                    failed.append(command)
+        if done != token and commands:
+            script = "\n".join(f"{command} || echo @@{n}" for n, command in enumerate(commands))
+            said = self._phone.run(script, deadline, cancel, check=False).text.split()
+            failed = [command for n, command in enumerate(commands) if f"@@{n}" in said]
         self._phone.run(
             f"rm -f {_RESTORE} {_ALIVE} {_DONE} {_GUARD}", deadline, cancel, check=False
         )

@@ -9,7 +9,7 @@ from device_agents.android.parse.text import printable
 
 _RECORD = re.compile(r"ApplicationExitInfo\s*#[0-9]{1,3}:")
 _FIELD = re.compile(r"\b(pid|reason|status|subreason)=([0-9-]{1,11})(?:\s*\(([^)\n]{1,60})\))?")
-_DESCRIPTION = re.compile(r"\bdescription=([^\n]*)")
+_DESCRIPTION = re.compile(r"\bdescription=([^\n]*?)(?: state=[^\n]*)?$", re.MULTILINE)
 _SIGNAL = re.compile(r"signal ([0-9]{1,3}) \((SIG[A-Z0-9]{1,10})\)")
 _CAUSE = re.compile(r"^(?:Cause|Abort message): (.*)$", re.MULTILINE)
 #: ActivityManager's ApplicationExitInfo.REASON_*.

@@ -13,7 +13,6 @@ _AWAKE = re.compile(r"^\s*mWakefulness=(\w{1,20})\s*$", re.MULTILINE)
 _REFRESH = (
     re.compile(r"\brenderFrameRate[ =]([0-9.]{1,8})"),
     re.compile(r"\brefreshRate[ =]([0-9.]{1,8})"),
-    re.compile(r"\bfps=([0-9.]{1,8})"),
 )
 
 

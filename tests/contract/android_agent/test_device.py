@@ -1,0 +1,186 @@
+"""One healthy phone: everything the conductor asks of a device, through a real adb server."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+import pytest
+
+from harness import channels
+from harness.scenario import Prepare
+
+NO_CHANGE = Prepare(stay_awake=False, animations=True)
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A file to push, with its digest."""
+
+    def make(size=1_000_000, seed=b"model"):
+        data = (seed * (size // len(seed) + 1))[:size]
+        path = tmp_path / f"{seed.decode()}.bin"
+        path.write_bytes(data)
+        return path, hashlib.sha256(data).hexdigest()
+
+    return make
+
+
+def test_discovery(agent, farm, serial, soon, cancel):
+    shown = {one.device_id: one for one in agent.discover(soon, cancel)}
+    assert shown[f"android:{serial}"].ready
+    assert shown[f"android:{serial}"].name == "Google Pixel 8"
+    assert len(shown) == len(farm.serials)
+
+
+def test_facts(device, soon, cancel):
+    facts = device.facts(soon, cancel)
+    assert facts.values["simulated"] is True
+    assert facts.values["soc"] == "Google Tensor G3"
+    assert facts.values["cores"] == 9
+    assert facts.values["clusters"] == "4x 1704 MHz + 4x 2367 MHz + 1x 2914 MHz"
+    assert facts.values["npu_guess"] == "Google TPU"
+    assert facts.values["abi"] == "arm64-v8a"
+
+
+def test_state(device, soon, cancel):
+    state = device.state(soon, cancel)
+    assert 0 < state.values[channels.BATTERY_PERCENT] <= 100
+    assert 10 < state.values[channels.SKIN_TEMPERATURE] < 60
+    assert state.values[channels.THERMAL_STATUS] == 0.0
+    assert state.values[channels.SCREEN_ON] == 1.0
+
+
+def test_a_file_is_sent_once(device, farm, serial, model, soon, cancel):
+    path, digest = model()
+    device.prepare(NO_CHANGE, soon, cancel)
+    assert device.push(path, digest, soon, cancel) is True
+    farm.order(serial, "forget")
+    assert device.push(path, digest, soon, cancel) is False
+    assert device._phone.run(f"sha256sum /data/local/tmp/benchfarm/store/{digest}", soon, cancel)
+
+
+def test_settings_are_made_and_put_back(device, farm, serial, soon, cancel):
+    before = farm.report(serial)["settings"]
+    wanted = Prepare(brightness_percent=20, refresh_hz=60, bluetooth=False)
+    assert device.prepare(wanted, soon, cancel) == ()
+    made = farm.report(serial)["settings"]
+    assert made["system"]["screen_brightness"] == "51"
+    assert made["global"]["window_animation_scale"] == "0"
+    assert made["global"]["bluetooth_on"] == "0"
+    device.restore(soon)
+    assert farm.report(serial)["settings"] == made  # they stay between trials
+    device.close()
+    assert farm.report(serial)["settings"] == before
+
+
+def test_a_setting_that_somebody_changes_is_made_again(device, farm, serial, soon, cancel):
+    wanted = Prepare(brightness_percent=20)
+    device.prepare(wanted, soon, cancel)
+    device._phone.run("settings put system screen_brightness 200", soon, cancel)
+    assert device.prepare(wanted, soon, cancel) == ()
+    assert farm.report(serial)["settings"]["system"]["screen_brightness"] == "51"
+
+
+def test_what_cannot_be_made_is_told(device, soon, cancel):
+    unmet = device.prepare(Prepare(refresh_hz=90, airplane=True, wifi=False), soon, cancel)
+    assert [text.partition(":")[0] for text in unmet] == ["airplane", "wifi", "refresh_hz"]
+
+
+def test_the_next_run_puts_back_what_a_crash_left(agent, farm, serial, soon, cancel):
+    before = farm.report(serial)["settings"]
+    crashed = agent.open(f"android:{serial}")
+    crashed.prepare(Prepare(brightness_percent=0), soon, cancel)
+    crashed._undo.link_lost()
+    crashed._phone.disconnect()
+    assert farm.report(serial)["settings"] != before
+    doctor = agent.open(f"android:{serial}")
+    doctor.restore(soon)
+    assert farm.report(serial)["settings"] == before
+    doctor.close()
+
+
+def test_the_phone_puts_itself_right_when_nobody_speaks(agent, farm, serial, soon, cancel):
+    before = farm.report(serial)["settings"]
+    crashed = agent.open(f"android:{serial}")
+    crashed._undo._silence_s = 2
+    crashed.prepare(Prepare(brightness_percent=0), soon, cancel)
+    assert farm.report(serial)["settings"] != before
+    crashed._undo.link_lost()
+    crashed._phone.disconnect()
+    deadline = time.monotonic() + 20
+    while farm.report(serial)["settings"] != before and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert farm.report(serial)["settings"] == before
+
+
+def test_telemetry(device, farm, serial, soon, cancel):
+    farm.order(serial, "set", name="plugged", value=False)
+    device.prepare(NO_CHANGE, soon, cancel)
+    telemetry = device.telemetry(20.0)
+    begun = time.monotonic_ns()
+    readings = []
+    deadline = time.monotonic() + 20
+    while len({one.at_ns for one in readings}) < 8 and time.monotonic() < deadline:
+        readings += telemetry.poll()
+        time.sleep(0.05)
+    readings += telemetry.poll(final=True)
+    telemetry.close()
+    farm.order(serial, "set", name="plugged", value=True)
+    named = {one.channel for one in readings}
+    assert {
+        channels.SKIN_TEMPERATURE,
+        channels.BATTERY_CURRENT,
+        channels.BATTERY_VOLTAGE,
+        channels.BATTERY_POWER,
+        channels.FOREIGN_CPU,
+        channels.THERMAL_STATUS,
+        channels.SCREEN_ON,
+        channels.frequency("policy8"),
+        channels.frequency_max("policy8"),
+    } <= named
+    declared = {one.name: one for one in telemetry.channels()}
+    assert named <= set(declared)
+    assert all(declared[name].unavailable is None for name in named)
+    assert all(one.value < 0 for one in readings if one.channel == channels.BATTERY_CURRENT)
+    assert any(name.startswith("energy.") for name in declared)
+    now = time.monotonic_ns()
+    assert all(begun - 10**9 < one.at_ns < now + 10**9 for one in readings)
+
+
+def test_a_runner_by_every_start(device, farm, serial, soon, cancel):
+    for start in ("activity", "instrumentation"):
+        device.prepare(Prepare(stay_awake=False, animations=True, start=start), soon, cancel)
+        runner = device.launch("tflite", soon, cancel)
+        link = runner.connect(soon, cancel)
+        assert runner.find_pid(soon, cancel) in farm.report(serial)["runners"].values()
+        link.close()
+        link = runner.connect(soon, cancel)  # it drops, and is opened again
+        link.close()
+        runner.kill()
+        assert farm.report(serial)["runners"] == {}
+
+
+def test_nothing_is_asked_that_a_phone_would_not_know(device, farm, serial, model, soon, cancel):
+    path, digest = model(seed=b"other")
+    device.facts(soon, cancel)
+    device.prepare(
+        Prepare(brightness_percent=0, doze_exempt=True, compile=True, dark_between=True),
+        soon,
+        cancel,
+    )
+    device.push(path, digest, soon, cancel)
+    telemetry = device.telemetry(10.0)
+    runner = device.launch("tflite", soon, cancel)
+    telemetry.attach(runner)
+    runner.connect(soon, cancel).close()
+    telemetry.poll(final=True)
+    telemetry.close()
+    runner.log_text()
+    device.restore(soon)
+    device.close()
+    report = farm.report(serial)
+    assert report["unexpected"] == []
+    assert not report["screen_on"]
+    assert report["doze_allowed"] == []
+    assert list(report["compiled"].values()) == ["speed"] or "speed" in str(report["compiled"])
