@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from device_agents.local.runner.affinity import Affinity
 from device_agents.local.runner.door import Door
-from device_agents.local.runner.engines import Model, open_engine
+from device_agents.local.runner.engines import Engine, Model, open_engine
 from device_agents.local.runner.files import Store, settle_page_cache
 from device_agents.local.runner.lifeline import Lifeline
 from device_agents.local.runner.memory import OwnMemory
@@ -40,9 +40,16 @@ class Service:
     """Serves one session from ``hello`` to ``bye``."""
 
     def __init__(
-        self, door: Door, spool: Spool, store: Store, lifeline: Lifeline, process_start_ns: int
+        self,
+        door: Door,
+        spool: Spool,
+        store: Store,
+        lifeline: Lifeline,
+        process_start_ns: int,
+        engines: Callable[[str], Engine] = open_engine,
     ) -> None:
         self._door, self._spool, self._store, self._lifeline = door, spool, store, lifeline
+        self._open_engine = engines
         self._process_start_ns = process_start_ns
         self._model: Model | None = None
         self._memory = OwnMemory()
@@ -180,7 +187,7 @@ class Service:
         cache_state = settle_page_cache(path, request.page_cache)
         request, held = self._affinity.apply(request)
         began_ns = _now()
-        engine = open_engine(request.engine)
+        engine = self._open_engine(request.engine)
         imported_ns = _now()
         try:
             loaded = engine.load(path, request)

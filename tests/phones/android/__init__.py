@@ -1,0 +1,1 @@
+"""Simulated Android phones, driven by a real adb server (docs/simulated-phones.md)."""

@@ -1,0 +1,30 @@
+"""Talking to an adb server as a USB bus would: phones appear and disappear."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+_ANSWER_S = 12.0
+
+
+async def plug_in(server_port: int, phone_port: int) -> str:
+    """Have the server connect to a phone; its words."""
+    return await _ask(server_port, f"host:connect:127.0.0.1:{phone_port}")
+
+
+async def unplug(server_port: int, phone_port: int) -> str:
+    """Have the server forget a phone; its words."""
+    return await _ask(server_port, f"host:disconnect:127.0.0.1:{phone_port}")
+
+
+async def _ask(server_port: int, request: str) -> str:
+    if not server_port:
+        return ""
+    with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server_port)
+        writer.write(f"{len(request):04x}{request}".encode())
+        answer = await asyncio.wait_for(reader.read(4096), _ANSWER_S)
+        writer.close()
+        return answer.decode(errors="replace")
+    return ""
