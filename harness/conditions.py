@@ -1,4 +1,4 @@
-"""Under which conditions trials start: the gates of a scenario, and the room it runs in."""
+"""Under which conditions trials start: the gates of a scenario, and how they went; the room."""
 
 from __future__ import annotations
 
@@ -38,3 +38,22 @@ class Gates:
     battery_percent: tuple[float, float] | None = None
     thermal: ThermalGate | None = ThermalGate()
     timeout_minutes: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cooling:
+    """How the thermal gate before a trial went.
+
+    ``sensor`` is empty where none can be read, with the reason in ``unavailable``. ``start_c`` is
+    the device's start state in this run. ``met`` is False where the gate gave up.
+    """
+
+    sensor: str  #: skin, battery or processor
+    channels: tuple[str, ...] = ()
+    unavailable: str | None = None
+    begin_c: float | None = None
+    end_c: float | None = None
+    limit_c: float | None = None
+    start_c: float | None = None
+    waited_ns: int = 0
+    met: bool = True

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from harness.conditions import Cooling
 from harness.findings import Finding
 from harness.scenario import Cold, Load, Offline
 from harness.variant import TensorSpec, Variant
@@ -196,22 +197,20 @@ class ClockOffset:
 
 
 @dataclass(frozen=True, slots=True)
-class Cooling:
-    """How the thermal gate before a trial went.
+class SoakWindow:
+    """A part of a sustained load; times in seconds from its first timed inference.
 
-    ``sensor`` is empty where none can be read, with the reason in ``unavailable``. ``start_c`` is
-    the device's start state in this run. ``met`` is False where the gate gave up.
+    ``slow_stretches`` began in it. ``max_c`` is by temperature channel. ``power_mean_w`` is None
+    where the scenario asked for no energy, or no source could be trusted.
     """
 
-    sensor: str  #: skin, battery or processor
-    channels: tuple[str, ...] = ()
-    unavailable: str | None = None
-    begin_c: float | None = None
-    end_c: float | None = None
-    limit_c: float | None = None
-    start_c: float | None = None
-    waited_ns: int = 0
-    met: bool = True
+    begin_s: float
+    end_s: float
+    inferences: int
+    p50_ns: float | None
+    slow_stretches: int
+    max_c: dict[str, float] = field(default_factory=dict)
+    power_mean_w: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +352,7 @@ class TrialRecord:
     load_times: LoadTimes = LoadTimes()
     warmup_capped: bool = False
     cooling: Cooling | None = None  #: None where the thermal gate was off or not its turn
+    windows: tuple[SoakWindow, ...] = ()  #: of a sustained load
     phases: tuple[PhaseSpan, ...] = ()
     channels: tuple[ChannelRecord, ...] = ()
     clock_offsets: tuple[ClockOffset, ...] = ()

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.conditions import Cooling
 from harness.conductor.metrics import is_used, repeat_metrics, trial_metrics
 from harness.device import Reading, Runner
 from harness.record import (
     BlockRecord,
     ChannelRecord,
     ClockOffset,
-    Cooling,
     DeviceState,
     Failure,
     LoadTimes,
@@ -22,11 +22,14 @@ from harness.record import (
     Outcome,
     PhaseSpan,
     Placement,
+    SoakWindow,
     Trial,
     TrialRecord,
 )
+from harness.scenario import Sustained
 from harness.stats.operators import Profile
-from harness.stats.samples import Int64Array
+from harness.stats.samples import Int64Array, Samples
+from harness.stats.soak import Edges, soak_windows
 from harness.stats.summary import undisturbed
 from harness.store.columns import Trace
 from harness.store.trial_writer import TrialWriter
@@ -178,6 +181,7 @@ class Attempt:
             load_times=times,
             warmup_capped=self.warmup_capped,
             cooling=self.cooling,
+            windows=self._windows(context, samples, blocks, traces),
             phases=phases,
             channels=self.channels,
             clock_offsets=tuple(self.clock_offsets),
@@ -188,10 +192,32 @@ class Attempt:
             harness=context.harness,
         )
 
+    def _windows(
+        self,
+        context: RunContext,
+        samples: Samples,
+        blocks: Sequence[BlockRecord],
+        traces: Mapping[str, Trace],
+    ) -> tuple[SoakWindow, ...]:
+        """The windows of a sustained load; their power is judged as the whole trial's is."""
+        cell = self.trial.cell
+        if not isinstance(cell.load, Sustained) or cell.purpose != "timing":
+            return ()
+
+        def power_w(edges: Edges) -> float | None:
+            found = self._energy(context, blocks, traces, Span(*edges))
+            return found.metrics.get("power_mean_w") if found else None
+
+        return soak_windows(samples, traces, power_w)
+
     def _energy(
-        self, context: RunContext, blocks: Sequence[BlockRecord], traces: Mapping[str, Trace]
+        self,
+        context: RunContext,
+        blocks: Sequence[BlockRecord],
+        traces: Mapping[str, Trace],
+        part: Span | None = None,
     ) -> EnergyVerdict | None:
-        """Energy per inference, where the trial idled before and after its work."""
+        """Energy per inference, where the trial idled before and after its work; ``part`` of it."""
         timed = [block for block in blocks if block.timed]
         if context.energy is None or len(self.idle_spans) < 2 or not timed:
             return None
@@ -199,7 +225,7 @@ class Attempt:
             Span(*(int(edge) for edge in self._on_runner_clock(np.array(span, np.int64))))
             for span in self.idle_spans
         )
-        run = Span(timed[0].started_at_ns, timed[-1].ended_at_ns)
+        run = part or Span(timed[0].started_at_ns, timed[-1].ended_at_ns)
         evidence = PowerEvidence(
             traces,
             self.channels,

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 
 from harness.channels import BATTERY_PERCENT, FOREIGN_CPU, THERMAL_STATUS
 from harness.clock import CancelToken, Clock
-from harness.conditions import Gates
+from harness.conditions import Cooling, Gates
 from harness.conductor.phases import PhaseLog
 from harness.device import Reading, Telemetry
-from harness.record import Cooling
 from harness.units import NS_PER_S
 from harness.validity.gates import GateDecision, battery_gate, foreign_cpu_gate
 from harness.validity.thermal_gate import (

@@ -49,6 +49,7 @@ class Throttling:
 
     events: int
     onset_ns: int | None
+    onsets_ns: tuple[int, ...] = ()  #: of every one of them
 
 
 def sustained_metrics(samples: Samples) -> dict[str, float]:
@@ -95,8 +96,8 @@ def find_throttling(at_ns: Int64Array, latency_ns: Int64Array) -> Throttling:
     lasting = ends[stops] - bin_at[begins] >= LASTING_NS
     if not lasting.any():
         return Throttling(0, None)
-    first = int(bin_at[begins[lasting][0]])
-    return Throttling(int(lasting.sum()), _crossing(bin_at, level, limit, first))
+    onsets = tuple(_crossing(bin_at, level, limit, int(at)) for at in bin_at[begins[lasting]])
+    return Throttling(len(onsets), onsets[0], onsets)
 
 
 def _crossing(bin_at: Int64Array, level: FloatArray, limit: float, near_ns: int) -> int:

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.channels import FOREIGN_CPU
+from harness.conditions import Cooling
 from harness.findings import Finding
 from harness.record import (
     BlockRecord,
     Cell,
     ChannelRecord,
-    Cooling,
     DeviceFacts,
     DeviceState,
     Outcome,

@@ -16,8 +16,9 @@ from harness.channels import (
     THERMAL_STATUS,
     frequency_max,
 )
+from harness.conditions import Cooling
 from harness.findings import Finding, finding
-from harness.record import BlockRecord, ChannelRecord, Cooling, DeviceState
+from harness.record import BlockRecord, ChannelRecord, DeviceState
 from harness.stats.traces import Trace
 from harness.units import format_percent
 from harness.validity.disturbance import CAP_SHARE

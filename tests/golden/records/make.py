@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.clock import ManualClock
+from harness.conditions import Cooling
 from harness.device import Reading
 from harness.findings import Finding, Severity
 from harness.record import (
@@ -31,6 +32,7 @@ from harness.record import (
     PlacementVerdict,
     RunPlan,
     Skip,
+    SoakWindow,
     Trial,
     TrialRecord,
     Witness,
@@ -124,6 +126,7 @@ def _measured(writer: RunWriter, trial: Trial) -> None:
     intended = np.arange(4) * _FRAME_NS + 100_000_000
     columns = {**_columns(100_000_500, 4), "intended_ns": intended}
     attempt.add_block(BlockRecord(1, True, 4, 100_000_000, 240_000_000, 19_000_000, 1), columns)
+    attempt.taint(1, "thermal status light")
     attempt.add_readings(
         [
             Reading("rss", 50_000_000, 81_000_000.0),
@@ -153,6 +156,8 @@ def _measured(writer: RunWriter, trial: Trial) -> None:
         ),
         load_times=LoadTimes(100_000_000, 30_000_000, 2_000_000, 4_000_000, 9_000_000),
         warmup_capped=True,
+        cooling=Cooling("skin", ("temperature.skin_c",), None, 33.5, 27.25, 28.0, 27.0, 240),
+        windows=(SoakWindow(0.0, 86_400.0, 4, 5002425.5, 1, {"temperature.skin_c": 41.5}, 2.5),),
         phases=(PhaseSpan("LOAD", 10, 20), PhaseSpan("MEASURE", 20, 300)),
         channels=(
             ChannelRecord("rss", "bytes", "host", "/proc/<pid>/statm"),

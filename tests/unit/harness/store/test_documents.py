@@ -75,6 +75,9 @@ def test_the_records_of_version_1_are_read(golden: RunReader) -> None:
     assert measured.channels[2].unavailable == "no battery"
     assert measured.placement["witnesses"] == ["log", {"line": 3}]
     assert measured.engine["xnnpack"] is True
+    assert measured.cooling is not None
+    assert (measured.cooling.end_c, measured.cooling.met) == (27.25, True)
+    assert measured.windows[0].max_c == {"temperature.skin_c": 41.5}
 
 
 def test_the_measurements_of_version_1_are_read(golden: RunReader) -> None:
@@ -85,6 +88,7 @@ def test_the_measurements_of_version_1_are_read(golden: RunReader) -> None:
     assert samples.intended_ns is not None
     assert (samples.start_ns - samples.intended_ns).tolist() == [0, 0, 500, 500, 500, 500]
     assert [block.dropped for block in trial.blocks()] == [0, 1]
+    assert [block.tainted for block in trial.blocks()] == [None, "thermal status light"]
     assert trial.trace("rss").value.tolist() == [81_000_000.0, 82_000_000.5]
     assert trial.log() == "loaded\nready\n"
 

@@ -18,7 +18,8 @@ from harness.channels import (
     THERMAL_STATUS,
     frequency_max,
 )
-from harness.record import BlockRecord, ChannelRecord, Cooling, DeviceState
+from harness.conditions import Cooling
+from harness.record import BlockRecord, ChannelRecord, DeviceState
 from harness.scenario import Sustained
 from harness.validity.checks import check_trial
 
