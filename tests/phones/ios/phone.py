@@ -47,7 +47,7 @@ class Phone:
     ) -> None:
         self.profile, self.number, self.folder = profile, number, folder
         self.name = name if name is not None else f"iPhone {number}"
-        self.udid = _udid(profile, number)
+        self.udid = self.udid_of(profile, number)
         self.ecid = int(hashlib.sha256(self.udid.encode()).hexdigest()[:12], 16)
         self.seconds = seconds
         self.booted_at_s = seconds()
@@ -78,6 +78,14 @@ class Phone:
         for part in ("media", "crashes", "apps"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         self.apps: dict[str, App] = {}
+
+    @staticmethod
+    def udid_of(profile: Profile, number: int) -> str:
+        """The identifier of the phone of that number, the same in every run."""
+        digest = hashlib.sha256(f"benchfarm {profile.name} {number}".encode()).hexdigest()
+        if profile.chip_id < 0x8020:  # before the A12 an identifier was 40 hexadecimal digits
+            return digest[:40]
+        return f"{profile.chip_id:08X}-{digest[:16].upper()}"
 
     def now(self) -> datetime:
         """The phone's calendar clock, which follows ``seconds``."""
@@ -223,13 +231,6 @@ class Phone:
         """Write a line of the system log, in the form of syslog_relay."""
         stamp = self.now().strftime("%b %e %H:%M:%S")
         self.syslog.append(f"{stamp} {self.name} {process} <Notice>: {text}")
-
-
-def _udid(profile: Profile, number: int) -> str:
-    digest = hashlib.sha256(f"benchfarm {profile.name} {number}".encode()).hexdigest()
-    if profile.chip_id < 0x8020:  # before the A12 an identifier was 40 hexadecimal digits
-        return digest[:40]
-    return f"{profile.chip_id:08X}-{digest[:16].upper()}"
 
 
 def _spec(profile: Profile) -> Spec:
