@@ -199,6 +199,7 @@ public final class TfliteEngineTest {
         for (String delegate : new String[] {"gpu", "nnapi", "xnnpack"}) {
             FakeTflite.said.clear();
             refused("delegate-rejected", delegate + " took no operation", delegate);
+            assertTrue(said(), said().contains("; closed"));
         }
         load("cpu"); // which may run as it is
     }
@@ -208,6 +209,22 @@ public final class TfliteEngineTest {
         FakeTflite.failure = "Internal error: Failed to apply delegate: no OpenCL here";
         refused("delegate-rejected", "no OpenCL here", "gpu");
         load("cpu");
+    }
+
+    @Test
+    public void whatIsRefusedLeavesNoDelegateOpen() throws Exception {
+        refused("option-rejected", "no option 'xnnpack'", "gpu", "xnnpack", true);
+        assertTrue(said(), said().endsWith("gpu closed"));
+        refused("option-rejected", "no option 'xnnpack'", "nnapi", "xnnpack", true);
+        assertFalse(said(), said().contains("nnapi")); // the library makes it with the interpreter
+        refused("delegate-rejected", "took no operation", "gpu");
+        assertTrue(said(), said().endsWith("closed; gpu closed"));
+        FakeTflite.failure = "Failed to apply delegate";
+        refused("delegate-rejected", "Failed to apply", "gpu");
+        assertTrue(said(), said().endsWith("gpu closed"));
+        Files.write(file.toPath(), new byte[100]);
+        refused("model-rejected", "no TFLite model", "gpu");
+        assertTrue(said(), said().endsWith("gpu closed"));
     }
 
     // --- what is refused ----------------------------------------------------------------------

@@ -45,13 +45,20 @@ public final class TfliteEngine implements Engine {
         settings.setNumThreads(request.threads);
         settings.setUseXNNPACK(xnnpack);
         AutoCloseable delegate = Delegates.add(request.delegate, options, settings);
-        Map<String, Object> facts = new LinkedHashMap<>();
-        facts.put("engine", "tflite");
-        facts.put("version", TensorFlowLite.runtimeVersion());
-        facts.put("threads", (long) request.threads);
-        facts.putAll(options.finish());
-        ByteBuffer bytes = mapped ? map(model) : read(model);
-        return new TfliteModel(bytes, settings, delegate, request, facts);
+        try {
+            Map<String, Object> facts = new LinkedHashMap<>();
+            facts.put("engine", "tflite");
+            facts.put("version", TensorFlowLite.runtimeVersion());
+            facts.put("threads", (long) request.threads);
+            facts.putAll(options.finish());
+            ByteBuffer bytes = mapped ? map(model) : read(model);
+            return new TfliteModel(bytes, settings, delegate, request, facts);
+        } catch (Exception | OutOfMemoryError failure) {
+            if (delegate != null) {
+                delegate.close();
+            }
+            throw failure;
+        }
     }
 
     private static ByteBuffer map(File model) throws Exception {

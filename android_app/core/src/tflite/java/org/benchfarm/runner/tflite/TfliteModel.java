@@ -55,8 +55,18 @@ final class TfliteModel implements ReadModel, Model {
 
     @Override
     public Model prepare() throws Exception {
+        try {
+            open();
+            return this;
+        } catch (Exception | OutOfMemoryError failure) {
+            close();
+            throw failure;
+        }
+    }
+
+    private void open() throws Refused {
         operations = TfliteFile.operations(bytes); // refuses other files before the library does
-        interpreter = open();
+        interpreter = interpreter();
         resize();
         interpreter.allocateTensors();
         inputs = new Tensor[interpreter.getInputTensorCount()];
@@ -69,10 +79,9 @@ final class TfliteModel implements ReadModel, Model {
             outputs[i] = tensor(interpreter.getOutputTensor(i));
         }
         requireDelegation();
-        return this;
     }
 
-    private Interpreter open() throws Refused {
+    private Interpreter interpreter() throws Refused {
         try {
             return new Interpreter(bytes, settings);
         } catch (RuntimeException failure) {
@@ -209,7 +218,9 @@ final class TfliteModel implements ReadModel, Model {
 
     @Override
     public void close() {
-        interpreter.close();
+        if (interpreter != null) {
+            interpreter.close();
+        }
         try {
             if (delegate != null) {
                 delegate.close();
