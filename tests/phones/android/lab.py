@@ -69,7 +69,7 @@ class PhoneHandle:
 
         ``latency_s``.
         """
-        self._order("set", name=name, value=value)
+        self.lab.order({"do": "set", "phone": self.serial, "name": name, "value": value})
 
     def forget(self) -> None:
         """Forget which commands were asked."""

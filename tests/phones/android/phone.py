@@ -112,7 +112,7 @@ class Phone:
         for runner in self.framework.runners():
             runner.kill()
         self.framework.stop()
-        self.userland.stop()
+        await self.userland.stop()
         self.nodes.close()
 
     async def listen(self) -> None:

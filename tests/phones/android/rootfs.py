@@ -48,10 +48,10 @@ print -n '\0'; for word; do print -rn -- "$word"; print -n '\0'; done
 _INSTALL = r"""#!/system/bin/sh
 # Keeps an APK that comes through standard input, then asks the phone's process.
 case " $* " in
-*" install "*" -S "*)
+*" install "*"-S "*)
     apk=/data/local/tmp/.streamed-$$.apk
-    trap 'rm -f $apk' EXIT
-    /system/bin/cat > $apk || exit 1
+    size="$*" size=${size#*-S } size=${size%% *}
+    /system/bin/head -c $size > $apk || exit 1
     set -- "$@" "$apk"
     ;;
 esac

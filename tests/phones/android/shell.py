@@ -71,7 +71,7 @@ async def serve(userland: Userland, request: Request, stream: Stream) -> None:
         outputs.append(
             asyncio.create_task(_copy(process.stderr, Shell.STDERR, request, stream, lock))
         )
-    hanging_up = asyncio.create_task(_hang_up(process, stream))
+    hanging_up = asyncio.create_task(_hang_up(process, request, stream))
     try:
         await asyncio.gather(*outputs)
         code = await process.wait()
@@ -79,7 +79,7 @@ async def serve(userland: Userland, request: Request, stream: Stream) -> None:
     finally:
         for task in (feeding, hanging_up, *outputs):
             task.cancel()
-        if process.returncode is None:
+        if process.returncode is None and request.protocol:
             _hang_up_now(process)
 
 
@@ -124,9 +124,13 @@ async def _feed(process: asyncio.subprocess.Process, request: Request, stream: S
     target.close()
 
 
-async def _hang_up(process: asyncio.subprocess.Process, stream: Stream) -> None:
+async def _hang_up(process: asyncio.subprocess.Process, request: Request, stream: Stream) -> None:
+    """Without the protocol a program notices by itself: its input ends, nobody reads it."""
     await stream.closed.wait()
-    _hang_up_now(process)
+    if request.protocol:
+        _hang_up_now(process)
+    elif (output := process._transport.get_pipe_transport(1)) is not None:  # type: ignore[attr-defined]
+        output.close()
 
 
 def _hang_up_now(process: asyncio.subprocess.Process) -> None:

@@ -21,7 +21,7 @@ SHELL_UID = 2000
 #: In full, because programs start with the phone's own PATH.
 _NSENTER = shutil.which("nsenter") or "nsenter"
 #: From the mounts to the first process in its new root.
-_SETTLED_S = 10.0
+_SETTLED_MS = 10_000
 _INIT_SECONDS = "2147483647"
 _NODES = ("null", "zero", "urandom", "random", "tty")
 #: Files of ``/proc`` that tell about the machine below are covered by the phone's own.
@@ -79,9 +79,12 @@ class Userland:
         if await self._holder.stdout.readline() != b"up\n":
             raise RuntimeError("the namespaces could not be set up; see the messages above")
         init_pid = _only_child(self._holder.pid)
-        async with asyncio.timeout(_SETTLED_S):
-            while _root_of(init_pid) != str(self.folder / "root"):
-                await asyncio.sleep(0.001)
+        for _ in range(_SETTLED_MS):
+            if _root_of(init_pid) == self.folder / "root":
+                break
+            await asyncio.sleep(0.001)
+        else:
+            raise RuntimeError("the namespaces' first process did not enter its root")
         self._init_pid = init_pid
 
     def _script(self) -> str:
@@ -144,11 +147,12 @@ class Userland:
         )
         await killer.wait()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """The namespaces are gone, and everything in them."""
         if self._holder is not None:
             with suppress(ProcessLookupError):
                 self._holder.send_signal(signal.SIGKILL)
+            await self._holder.wait()
         self._holder, self._init_pid = None, 0
 
 
@@ -161,11 +165,11 @@ def children(pid: int) -> list[int]:
     return [int(word) for word in text.split()]
 
 
-def _root_of(pid: int) -> str:
+def _root_of(pid: int) -> Path | None:
     try:
-        return os.readlink(f"/proc/{pid}/root")
+        return Path(f"/proc/{pid}/root").readlink()
     except OSError:
-        return ""
+        return None
 
 
 def _only_child(pid: int) -> int:

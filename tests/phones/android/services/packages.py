@@ -57,6 +57,14 @@ def _list(phone: Framework, options: list[str]) -> Answer:
 
 async def _install(phone: Framework, options: list[str]) -> Answer:
     path = options[-1]
+    try:
+        return await _install_file(phone, path, options)
+    finally:
+        if "/.streamed-" in path:
+            phone.userland.stored(path).unlink(missing_ok=True)
+
+
+async def _install_file(phone: Framework, path: str, options: list[str]) -> Answer:
     await phone.await_install_prompt()
     if phone.state.storage_full:
         return _failure("INSTALL_FAILED_INSUFFICIENT_STORAGE", "not enough space")
