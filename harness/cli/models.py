@@ -208,10 +208,11 @@ def _tell_samples(manifest: dict[str, Any]) -> None:
 
 
 def _built_line(manifest: dict[str, Any]) -> str:
-    proof = manifest["proof"]
+    proof, findings = manifest["proof"], ", ".join(manifest["findings"])
     return (
         f"{manifest['model']}/{manifest['variant']} {manifest['format']}: "
         f"{proof['size_ratio']:.2f} times the size, least cosine {proof['cosine_min']:.4f}"
+        f"{f', {findings}' if findings else ''}"
     )
 
 

@@ -13,6 +13,7 @@ from harness.cli.options import json_option
 from harness.errors import CatalogueError
 
 if TYPE_CHECKING:
+    from harness.models.inference import Shapes
     from harness.models.inspection import Inspection
 
 _UNVERIFIED = 1  #: exit code when a check failed
@@ -38,7 +39,8 @@ def show_model(name: str, tensors: bool, as_json: bool) -> int:
 
 @click.command("verify")
 @click.argument("names", nargs=-1, metavar="[FAMILY[/VARIANT] | FILE | SHA-256]...")
-def verify_models(names: tuple[str, ...]) -> int:
+@shape_option
+def verify_models(names: tuple[str, ...], shapes: tuple[str, ...]) -> int:
     """Check from the files alone that variants are what they are called; all when none is named.
 
     The bytes, the type of every tensor, whether the file runs, and how near it is to its original.
@@ -50,7 +52,8 @@ def verify_models(names: tuple[str, ...]) -> int:
     cache = ModelCache()
     verifier = Verifier(cache.files, LocalInfer())
     failed = 0
-    chosen = [item for name in names for item in _manifests(name)]
+    fixed = parse_shapes(shapes)
+    chosen = [item for name in names for item in _manifests(name, fixed)]
     for manifest in chosen if names else cache.files.manifests():
         click.echo(_title(manifest))
         for check in verifier.verify(manifest):
@@ -83,13 +86,16 @@ def import_model(
     return 0
 
 
-def _manifests(name: str) -> list[dict[str, Any]]:
-    """The manifests that a name, a digest or a file's bytes stand for."""
+def _manifests(name: str, shapes: Shapes | None = None) -> list[dict[str, Any]]:
+    """The manifests that a name, a digest or a file's bytes stand for.
+
+    With ``shapes``, which fix free dimensions, an unknown file's says how it can be run.
+    """
     from harness.models.cache import ModelCache
 
     path = Path(name)
     if path.suffix.lower() in (".onnx", ".tflite"):
-        return [_manifest_of_file(path)]
+        return [_manifest_of_file(path, shapes)]
     found = ModelCache().files.manifests()
     chosen = [
         item
@@ -102,7 +108,7 @@ def _manifests(name: str) -> list[dict[str, Any]]:
     return chosen
 
 
-def _manifest_of_file(path: Path) -> dict[str, Any]:
+def _manifest_of_file(path: Path, shapes: Shapes | None) -> dict[str, Any]:
     """The manifest of a file by its bytes, or what can be said of one that nobody built here."""
     from dataclasses import asdict
 
@@ -119,7 +125,10 @@ def _manifest_of_file(path: Path) -> dict[str, Any]:
     fmt = local.variant.format
     with cache.files.workspace("inspect") as workspace:
         inspection = derived.inspect(path.name, local.path, fmt, workspace)
-    inputs = ProofInputs(declarations(inspection.inputs, {}), images=False)
+    proof: dict[str, Any] = {"against": "nothing"}
+    if shapes is not None:
+        declared = declarations(inspection.inputs, shapes)
+        proof["inputs"] = ProofInputs(declared, images=False, shapes=shapes).to_json()
     return {
         **asdict(local.variant),
         "model": path.stem,
@@ -130,7 +139,7 @@ def _manifest_of_file(path: Path) -> dict[str, Any]:
         "parameters": {},
         "source_digest": None,
         "inspection": inspection.to_json(),
-        "proof": {"against": "nothing", "inputs": inputs.to_json()},
+        "proof": proof,
     }
 
 

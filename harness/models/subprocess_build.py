@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 
 from harness.errors import CatalogueError
 
+#: With less no builder can even say what went wrong.
+_LEAST_FREE_BYTES = 64 * 1024
 _TIMEOUT_S = 1800  #: a build takes seconds; this only ends one that hangs
 
 
@@ -37,11 +40,20 @@ def run_job(what: str, job: Mapping[str, Any], workspace: Path) -> dict[str, Any
         encoding="utf-8",
     )
     returncode = _run(job_path, log_path)
-    result = json.loads(result_path.read_text()) if result_path.is_file() else {}
+    result = _result(result_path)
     if returncode == 0 and "manifest" in result:
         manifest: dict[str, Any] = result["manifest"]
         return manifest
     raise CatalogueError(f"{what} failed: {_reason(result, returncode, log_path)}")
+
+
+def _result(path: Path) -> dict[str, Any]:
+    """What the builder wrote; nothing where it could not."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _run(job_path: Path, log_path: Path) -> int | None:
@@ -76,6 +88,8 @@ def _reason(result: dict[str, Any], returncode: int | None, log_path: Path) -> s
         return f"the module {module} is missing; install it with pip install 'benchfarm[{extra}]'"
     if "error" in result:
         return str(result["error"])
+    if shutil.disk_usage(log_path.parent).free < _LEAST_FREE_BYTES:
+        return f"no room is left in {log_path.parent}; make some or set BENCHFARM_CACHE"
     if returncode is None:
         return f"the builder was stopped after {_TIMEOUT_S} s"
     how = _signal_name(returncode) if returncode < 0 else f"exit code {returncode}"

@@ -32,6 +32,8 @@ def prepare(source: Path, target: Path) -> None:
         try:
             quant_pre_process(model, target, skip_symbolic_shape=skip)
             break
+        except OSError:
+            raise  # a full disk is not the model's fault
         except Exception as error:
             if skip:
                 raise ConvertError(

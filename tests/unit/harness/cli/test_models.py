@@ -139,3 +139,26 @@ def test_a_core_ml_package(call: Call, tmp_path: Path) -> None:
     assert told["inspection"]["operators"]["conv"] == 52
     assert told["inspection"]["weight_bytes"]["int8"] > 0
     assert (tmp_path / "apple" / told["package"] / "Manifest.json").is_file()
+
+
+def test_a_file_with_free_dimensions_is_shown_and_verified_once_they_are_fixed(
+    call: Call, tmp_path: Path
+) -> None:
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    source, target = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", "length", 4]) for name in "xy"
+    )
+    weights = numpy_helper.from_array(np.eye(4, dtype=np.float32), "w")
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    graph = helper.make_graph([node], "g", [source], [target], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path = tmp_path / "free.onnx"
+    path.write_bytes(model.SerializeToString())
+    assert "operators computing in float: MatMul 1" in call("show", path).output
+    with pytest.raises(HarnessError, match="fix them with --shape x=1"):
+        raise call("verify", path).exception or AssertionError
+    verified = call("verify", path, "--shape", "x=1,3,4")
+    assert verified.return_value == 0, verified.output
+    assert "it runs (8 samples)" in verified.output
