@@ -7,6 +7,7 @@ from pathlib import Path
 from android_app.build import aar, artefacts, desktop, java, sources
 from android_app.build.layout import APP
 
+_SETTINGS = APP / "app" / "src" / "test" / "resources"
 _TESTS = APP / "app" / "src" / "test" / "java"
 #: As in the APK.
 _APP_RELEASE = 8
@@ -27,11 +28,12 @@ def command() -> list[str]:
     files = sources.java_files([_TESTS])
     names = [desktop.class_name(path, _TESTS) for path in files if path.name.endswith(_SUFFIX)]
     opened = [f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED]
+    class_path = [_SETTINGS, tests, app, core, *libraries, *jars.values(), framework]
     return [
         *("java", "-Xmx1g", *opened, "-Drobolectric.offline=true"),
         "-Drobolectric.usePreinstrumentedJars=false",
         f"-Drobolectric.dependency.dir={framework.parent}",
-        *("-cp", ":".join(map(str, [tests, app, core, *libraries, *jars.values(), framework]))),
+        *("-cp", ":".join(map(str, class_path))),
         *("org.junit.runner.JUnitCore", *names),
     ]
 

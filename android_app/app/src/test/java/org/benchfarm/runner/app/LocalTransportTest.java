@@ -18,12 +18,8 @@ import org.junit.Assert;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.RobolectricTestRunner;
-import org.robolectric.annotation.Config;
 
 @RunWith(RobolectricTestRunner.class)
-@Config(
-        sdk = 35,
-        shadows = {FakeSockets.Listener.class, FakeSockets.Socket.class, FakeSockets.Calls.class})
 public final class LocalTransportTest {
     private static final Collection<Link> NOBODY = Collections.emptyList();
 

@@ -35,13 +35,9 @@ import org.robolectric.Robolectric;
 import org.robolectric.RobolectricTestRunner;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
-import org.robolectric.annotation.Config;
 
 /** The three ways to start the runner, up to a host that says bye. */
 @RunWith(RobolectricTestRunner.class)
-@Config(
-        sdk = 35,
-        shadows = {FakeSockets.Listener.class, FakeSockets.Socket.class, FakeSockets.Calls.class})
 public final class StartTest {
     private static final long PATIENCE_S = 20;
 

@@ -23,20 +23,9 @@ import org.junit.Before;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.RobolectricTestRunner;
-import org.robolectric.annotation.Config;
 
 /** Our TFLite engine against the library's own Java half; its native half is made up. */
 @RunWith(RobolectricTestRunner.class)
-@Config(
-        sdk = 35,
-        instrumentedPackages = "org.tensorflow.lite",
-        shadows = {
-            FakeTflite.Factory.class,
-            FakeTflite.Interpreters.class,
-            FakeTflite.Tensors.class,
-            FakeTflite.Gpu.class,
-            FakeTflite.Nnapi.class
-        })
 public final class TfliteEngineTest {
     private File file;
 
