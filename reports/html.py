@@ -18,7 +18,7 @@ from reports import figures, labels, quantities
 from reports.compare import Certainty, winners
 from reports.model import CellView, ReportModel, TrialRow
 from reports.operators import operator_views
-from reports.payload import series_json
+from reports.payload import packed_series
 from reports.summary import device_text, summarise
 from reports.tables import cell_tables, detail_metrics, number
 from reports.text import clean, one_line
@@ -58,7 +58,7 @@ def render_html(model: ReportModel) -> str:
             ecdf_charts=figures.ecdf_charts(model),
             startup_charts=figures.startup_charts(model),
             best=_best(model),
-            series=Markup(series_json(model)),  # noqa: S704 - escaped for script elements there
+            series=packed_series(model),
             scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own files
             style=Markup(_static("vendor/uplot/uPlot.min.css") + _static("report.css")),  # noqa: S704
             policy=_policy(scripts),

@@ -1,9 +1,11 @@
-"""The time series of a page as compact JSON for its script."""
+"""The time series of a page, packed for its script."""
 
 from __future__ import annotations
 
+import base64
 import json
 import math
+import zlib
 from typing import Any
 
 import numpy as np
@@ -20,8 +22,17 @@ _ORDER = (
 _TEMPERATURE = "temperature"
 
 
-def series_json(model: ReportModel) -> str:
-    """Safe inside a script element: ``<``, ``>`` and ``&`` are written as escapes."""
+def packed_series(model: ReportModel) -> str:
+    """The series as JSON, deflated (RFC 1951) and in base 64: a sixth of its size.
+
+    Safe inside a script element, whatever the names in it are.
+    """
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    data = packer.compress(_series_json(model).encode()) + packer.flush()
+    return base64.b64encode(data).decode()
+
+
+def _series_json(model: ReportModel) -> str:
     names = sorted(model.channels, key=_channel_rank)
     document = {
         "channels": [
@@ -34,8 +45,7 @@ def series_json(model: ReportModel) -> str:
         ],
         "cells": [_cell(cell, names) for cell in model.cells if cell.series],
     }
-    text = json.dumps(document, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return json.dumps(document, separators=(",", ":"), allow_nan=False)
 
 
 def _cell(cell: CellView, names: list[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from reports.model import FloatArray, QuantileCurve
 #: As many colours and dash patterns as the style sheet has.
 MOST_CURVES = 8
 _HEIGHT = 260
-_SIDE = 1000  #: inner coordinate system, stretched to the drawing
+_SIDE = 2000  #: inner coordinate system, stretched to the drawing; whole numbers are fine enough
 _TAIL_TICKS = (0, 25, 50, 75, 90, 100)
 
 
@@ -66,6 +66,6 @@ def _curve(colour: int, curve: QuantileCurve, axis: Axis) -> str:
 def _points(values: FloatArray, y: Sequence[float], axis: Axis) -> list[str]:
     per_percent = _SIDE / 100
     return [
-        f"{axis.position(float(value)) * per_percent:.1f},{at:.1f}"
+        f"{axis.position(float(value)) * per_percent:.0f},{at:.0f}"
         for value, at in zip(values, y, strict=True)
     ]

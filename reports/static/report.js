@@ -1,5 +1,5 @@
 "use strict";
-(function () {
+(async function () {
   function make(tag, attributes, ...children) {
     const node = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes || {})) node.setAttribute(name, value);
@@ -71,8 +71,19 @@
 
   // --- time series -------------------------------------------------------------------------------
 
-  const data = JSON.parse(document.getElementById("series").textContent);
+  // Deflated JSON in base 64, see reports/payload.py.
+  async function unpacked(id) {
+    const packed = Uint8Array.from(atob(document.getElementById(id).textContent), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+    return new Response(stream).json();
+  }
+
   const panel = document.getElementById("time-panel");
+  if (typeof DecompressionStream === "undefined") {
+    panel.textContent = "This browser is too old to unpack the time series (it needs DecompressionStream, of 2023).";
+    return;
+  }
+  const data = await unpacked("series");
   const COLOURS = 8;
   const LOG_FROM = 50; // largest to smallest latency from which a linear axis shows only the largest
   const state = { cell: 0, trials: new Set(), channels: new Set(), charts: [], range: null, full: null, log: false };
@@ -311,4 +322,5 @@
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCharts);
   }
   setUpPanel();
+  panel.dataset.ready = "true";
 })();

@@ -1,4 +1,4 @@
-"""What reports cost: 500 trials, and one record of 72 hours, through the real store.
+"""What reports cost: 1000 trials, and one record of 72 hours, through the real store.
 
 ``python tests/benchmarks/report.py [trials|long] [--hours H]``; both without arguments. The store
 is written in one process and reported on in another, so that the figures are the report's alone.
@@ -53,7 +53,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=["trials", "long"])
     parser.add_argument("--hours", type=float, default=72.0)
-    parser.add_argument("--number", type=int, default=500)
+    parser.add_argument("--number", type=int, default=1000)
     chosen = parser.parse_args()
     steps = {
         "write-trials": lambda work: write_trials(work, chosen.number),
@@ -70,7 +70,7 @@ def main() -> int:
                 continue
             options = ["--hours", str(chosen.hours), "--number", str(chosen.number)]
             for step in (f"write-{part}", f"report-{part}"):
-                command = [sys.executable, __file__, f"{step}={Path(folder, part)}", *options]
+                command = [sys.executable, "-P", __file__, f"{step}={Path(folder, part)}", *options]
                 good &= subprocess.run(command, check=False).returncode == 0
     return 0 if good else 1
 

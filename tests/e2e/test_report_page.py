@@ -81,6 +81,9 @@ class Browser:
         self.call("Page.navigate", url=path.as_uri())
         while not self.told("Page.loadEventFired"):
             self.events.append(self._receive())
+        end = time.monotonic() + ANSWER_S
+        while not self.ask("document.getElementById('time-panel').dataset.ready"):
+            assert time.monotonic() < end, "the page did not unpack its series"
 
     def ask(self, expression: str) -> object:
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
