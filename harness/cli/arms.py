@@ -43,9 +43,9 @@ def _pinned(name: str, arm: Arm, engines: Iterable[str]) -> Arm:
     for engine in engines:
         try:
             found[engine] = local_build(engine, arm.python)
-        except CapabilityMissing:
+        except CapabilityMissing as missing:
             if arm.python is not None:
-                raise
+                raise UserError(f"{name} arm: {missing}") from None
             continue  # the trials say so, and phones have engines of their own
         wanted = arm.builds.get(engine, found[engine])
         if wanted != found[engine]:

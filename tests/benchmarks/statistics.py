@@ -171,7 +171,41 @@ def quads(repeats: int = 2000, n: int = 6) -> None:
                 f"drift {drift:.0%} {name:20s} {100 * slower[0]:5.2f}  "
                 f"{slower[1]:.2f}  {slower[2]:.2f}  {remark}"
             )
+    _first_places(rng, repeats)
     _sessions(rng)
+
+
+def _first_places(rng: np.random.Generator, repeats: int) -> None:
+    """Every quad starts on a rested device, which slows down by ``heat`` while it is measured.
+
+    The first place is then the fastest, and in A B B A it always belongs to A.
+    """
+    by_place = 1 - np.exp(-np.arange(4.0))
+    for heat in (0.0, 0.02, 0.05):
+        for count in (3, 5, 10):
+            told = []
+            for turns in (False, True):
+                slower = 0
+                for _ in range(repeats):
+                    trials = np.exp(rng.normal(0, 0.01, (count, 4))) * (1 + heat * by_place)
+                    quads = _in_turn(trials) if turns else _quads(trials.ravel(), 1.0)
+                    found = compare_quads(quads, margin=MARGIN, better="lower")
+                    slower += found.verdict is Verdict.WORSE
+                told.append(f"{100 * slower / repeats:5.2f}")
+            print(
+                f"rested before each of {count:2d} quads, slower by {heat:.0%} then: false "
+                f"'slower' {told[0]} % with A B B A, {told[1]} % with A B B A and B A A B in turn"
+            )
+
+
+def _in_turn(trials: FloatArray) -> list[Quad]:
+    """Quads A B B A and B A A B in turn, as the plan orders them; one quad a row."""
+    return [
+        Quad((float(a), float(d)), (float(b), float(c)))
+        if number % 2 == 0
+        else Quad((float(b), float(c)), (float(a), float(d)))
+        for number, (a, b, c, d) in enumerate(trials)
+    ]
 
 
 def _session(rng: np.random.Generator, n: int, drift: float) -> FloatArray:
@@ -241,6 +275,46 @@ def sequential(repeats: int = 3000) -> None:
             f"with the margin, {100 * plain / repeats:.1f} % without; "
             f"{np.mean(used):.1f} trials on average"
         )
+
+    _sequential_quads(rng, repeats)
+
+
+def _sequential_quads(rng: np.random.Generator, repeats: int) -> None:
+    """The same with arms: quads are added until the interval of their ratio is narrow enough."""
+    for s_b, least in ((0.01, 2), (0.01, 3), (0.02, 3), (0.03, 3), (0.02, 5), (0.03, 5)):
+        different = np.zeros(len(SHIFTS))
+        used = []
+        for _ in range(repeats):
+            quads = _quads_until_narrow(rng, s_b, least)
+            used.append(len(quads))
+            for place, shift in enumerate(SHIFTS):
+                slower = [
+                    Quad(quad.reference, (shift * quad.candidate[0], shift * quad.candidate[1]))
+                    for quad in quads
+                ]
+                found = compare_quads(slower, margin=MARGIN, better="lower")
+                different[place] += found.verdict in DIFFERENT
+        rates = 100 * different / repeats
+        print(
+            f"quads, s_b {s_b:.0%}, min {least} quads: {rates[0]:.1f} % false alarms, "
+            f"{rates[1]:.0f} % of 3 % found, {rates[2]:.0f} % of 5 %; "
+            f"{np.mean(used):.1f} quads on average"
+        )
+
+
+def _quads_until_narrow(rng: np.random.Generator, s_b: float, least: int) -> list[Quad]:
+    """At most ten quads, as the rule of ``repeats: {until_ci: 2%, max: 20}`` decides."""
+    quads: list[Quad] = []
+    while len(quads) < 10:
+        quads += _quads(np.exp(rng.normal(0, s_b, 4)), 1.0)
+        differences = [
+            math.log(ours / theirs)
+            for quad in quads
+            for ours, theirs in zip(quad.candidate, quad.reference, strict=True)
+        ]
+        if len(quads) >= least and paired(differences).half_width(0.95) <= 0.02:
+            break
+    return quads
 
 
 def _until_narrow(rng: np.random.Generator, s_b: float, least: int) -> list[float]:
