@@ -99,6 +99,7 @@ def farm(tmp_path, monkeypatch):
     yield make
     for made in farms:
         made.stop()
+        assert made.usbmuxd.errors == []
         assert [phone.unexpected for phone in made.phones] == [[] for _ in made.phones]
 
 

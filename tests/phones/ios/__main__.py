@@ -26,13 +26,15 @@ from phones.ios.profiles import PROFILES
 def main(arguments: list[str] | None = None) -> None:
     """Serve phones until interrupted."""
     parser = argparse.ArgumentParser(prog="phones.ios", description="simulated iPhones")
-    parser.add_argument("--profile", action="append", choices=sorted(PROFILES), required=True)
+    parser.add_argument("--profile", action="append", choices=sorted(PROFILES), default=[])
+    parser.add_argument("--recording", action="append", type=Path, default=[])
     parser.add_argument("--count", type=int, default=1, help="phones of each profile")
     parser.add_argument("--unpaired", action="store_true", help="no host is trusted yet")
     parser.add_argument("--infer", action="store_true", help="real inference, by the local runner")
     options = parser.parse_args(arguments)
     program = reference_program if options.infer else scripted_program
-    profiles = [name for name in options.profile for _ in range(options.count)]
+    asked = options.profile + options.recording or parser.error("name a profile or a recording")
+    profiles = [each for each in asked for _ in range(options.count)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with (
         tempfile.TemporaryDirectory(prefix="simulated-iphones-") as folder,

@@ -52,6 +52,8 @@ def battery_registry(phone: Phone) -> dict[str, Any]:
     }
     if profile.power_telemetry:
         entry["PowerTelemetryData"] = _telemetry(phone, gauge.at_s, reading.energy_j)
+    if phone.recording is not None:
+        entry = phone.recording.battery | {"UpdateTime": entry["UpdateTime"]}
     return {key: entry[key] for key in entry if key not in phone.condition.missing_keys}
 
 

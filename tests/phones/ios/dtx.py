@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -112,9 +113,10 @@ class Link:
         """Do something on a channel every so often, until :meth:`stop`."""
 
         async def repeated() -> None:
-            while True:
-                await act()
-                await asyncio.sleep(seconds)
+            with suppress(LinkLost, ConnectionError):
+                while True:
+                    await act()
+                    await asyncio.sleep(seconds)
 
         self.stop(channel)
         self._tasks[channel] = asyncio.get_running_loop().create_task(repeated())

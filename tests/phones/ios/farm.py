@@ -25,6 +25,7 @@ from phones.ios.certificates import make_pair_record
 from phones.ios.lockdownd import TUNNEL_SERVICE, Lockdownd
 from phones.ios.phone import Phone
 from phones.ios.profiles import PROFILES
+from phones.ios.recording import Recording
 from phones.ios.remote_door import RemoteDoor, Tunneld
 from phones.ios.services import lockdown_services
 from phones.ios.tunnel import core_device_proxy
@@ -39,6 +40,7 @@ T = TypeVar("T")
 class Farm:
     """Phones of the named profiles, paired with this host unless ``paired`` is false.
 
+    A path instead of a name is that of a recording (``phones.ios.recording``) to be replayed.
     ``network`` are the numbers of those that are there over Wi-Fi, too; ``program`` is what runs
     when the runner app does: the scripted runner, or real inference (``reference_program``).
     """
@@ -46,7 +48,7 @@ class Farm:
     def __init__(
         self,
         folder: Path,
-        profiles: Sequence[str],
+        profiles: Sequence[str | Path],
         *,
         paired: bool = True,
         names: Sequence[str] = (),
@@ -56,16 +58,19 @@ class Farm:
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.phones = [
-            Phone(
-                PROFILES[profile],
-                number,
-                folder / f"phone{number}",
-                seconds=seconds,
-                name=names[number] if number < len(names) else None,
+        self.phones: list[Phone] = []
+        for number, profile in enumerate(profiles):
+            recording = Recording.read(profile) if isinstance(profile, Path) else None
+            self.phones.append(
+                Phone(
+                    recording.profile if recording is not None else PROFILES[str(profile)],
+                    number,
+                    folder / f"phone{number}",
+                    seconds=seconds,
+                    name=names[number] if number < len(names) else None,
+                    recording=recording,
+                )
             )
-            for number, profile in enumerate(profiles)
-        ]
         over_wifi = [self.phones[number].udid for number in network]
         self.usbmuxd = Usbmuxd(self.phones, _HOST, over_wifi)
         self.doors: dict[str, RemoteDoor] = {}
@@ -77,7 +82,7 @@ class Farm:
         self.tunneld = Tunneld(
             door for door in self.doors.values() if door.phone.profile.tunnel == "privileged"
         )
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="simulated-iphones", daemon=True)
 
     @property
@@ -123,12 +128,14 @@ class Farm:
     def start(self) -> None:
         """Begin to listen; ``environment`` is complete from here on."""
         (self.folder / "home").mkdir(exist_ok=True)
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
         self._wait(self._start())
 
     def stop(self) -> None:
         """Switch everything off."""
         self._wait(self._shut_down())
+        assert self._loop is not None
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_START_S)
         self._loop.close()
@@ -146,6 +153,7 @@ class Farm:
         self.stop()
 
     def _wait(self, work: Coroutine[object, object, T]) -> T:
+        assert self._loop is not None, "start the farm first"
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_START_S)
 
     async def _start(self) -> None:
@@ -161,6 +169,7 @@ class Farm:
         await self.usbmuxd.stop()
 
     def _run(self) -> None:
+        assert self._loop is not None
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
 

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import itertools
 import shutil
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from phones.ios.channel import Channel, LinkLost
 from phones.ios.condition import Condition
 from phones.ios.effects import EFFECTS
 from phones.ios.profiles import Profile
+from phones.ios.recording import Recording
 from phones.physics import Battery, Physics, Power, Spec
 
 Handler = Callable[[Channel], Awaitable[None]]
@@ -43,10 +44,11 @@ class Phone:
         *,
         seconds: Callable[[], float],
         name: str | None = None,
-        faults: Iterable[Fault] = (),
+        recording: Recording | None = None,
     ) -> None:
         self.profile, self.number, self.folder = profile, number, folder
         self.name = name if name is not None else f"iPhone {number}"
+        self.recording = recording
         self.udid = self.udid_of(profile, number)
         self.ecid = int(hashlib.sha256(self.udid.encode()).hexdigest()[:12], 16)
         self.seconds = seconds
@@ -54,7 +56,7 @@ class Phone:
         self._epoch = datetime.now(UTC) - timedelta(seconds=seconds())
         self.condition: Condition = Condition()
         self.physics: Physics = Physics(_spec(profile), seconds, seed=number)
-        self.faults = FaultScript(seconds, faults)
+        self.faults = FaultScript(seconds)
         self.hosts: dict[str, dict[str, Any]] = {}
         self.syslog: list[str] = []
         self.images: list[dict[str, Any]] = [_developer_image(profile)]

@@ -31,6 +31,8 @@ class Usbmuxd:
         self.host, self.port = host, 0
         self.phones = list(phones)
         self.records: dict[str, bytes] = {}
+        #: What a service could not make sense of; its link ended.
+        self.errors: list[Exception] = []
         self._network = set(network)
         self._ids: dict[tuple[str, str], int] = {}
         self._last_id = 0
@@ -65,6 +67,8 @@ class Usbmuxd:
             await self._converse(channel)
         except (LinkLost, ConnectionError, asyncio.CancelledError):
             pass
+        except Exception as error:  # noqa: BLE001 - a phone hangs up on nonsense, and a test asks
+            self.errors.append(error)
         finally:
             self._listeners.discard(channel)
             self._tasks.discard(task)

@@ -27,6 +27,8 @@ def values(phone: Phone, domain: str) -> dict[str, Any]:
     """All values of a domain; empty for one the phone does not have."""
     make = _DOMAINS.get(domain)
     found = make(phone) if make is not None else {}
+    if phone.recording is not None:
+        found = phone.recording.values_over(domain, found)
     return {key: found[key] for key in found if key not in phone.condition.missing_keys}
 
 

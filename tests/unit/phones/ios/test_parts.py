@@ -20,7 +20,9 @@ from phones.ios.channel import Channel, LinkLost
 from phones.ios.farm import Farm
 from phones.ios.phone import Phone
 from phones.ios.profiles import PROFILES
+from phones.ios.recording import Recording
 from phones.ios.reports import jetsam_report
+from phones.ios.values import values
 
 
 @pytest.fixture
@@ -199,3 +201,58 @@ def test_a_farm_stops_with_everything_it_started(tmp_path):
 
         asyncio.run(connect())
     assert app.process is None
+
+
+def test_a_recording_is_replayed_but_the_phone_stays_itself(tmp_path, now):
+    recorded = {
+        "platform": "ios",
+        "values": {
+            "": {"ProductType": "iPhone99,1", "ProductVersion": "17.2", "SerialNumber": "x"}
+        },
+        "battery": {"Temperature": 2540, "Odd": {"$hex": "00ff"}, "UpdateTime": 5},
+    }
+    path = tmp_path / "real.json"
+    path.write_text(json.dumps(recorded))
+    (phone,) = Farm(tmp_path / "farm", [path], seconds=lambda: now[0]).phones
+    told = values(phone, "")
+    assert (told["ProductType"], told["BenchfarmSimulated"]) == ("iPhone99,1", True)
+    assert told["SerialNumber"] != "x"
+    assert "BuildVersion" not in told
+    assert phone.profile.tunnel == "privileged"
+    battery = battery_registry(phone)
+    assert (battery["Temperature"], battery["Odd"]) == (2540, b"\0\xff")
+    assert battery["UpdateTime"] > 5
+    assert values(phone, "com.apple.mobile.battery")["HasBattery"] is True
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"platform": "android"}', "no JSON"])
+def test_what_is_no_recording_is_refused(tmp_path, text):
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(ValueError):
+        Recording.read(path)
+
+
+@pytest.mark.parametrize("data", [b"\xff" * 64, struct.pack("<IIII", 40, 1, 8, 1) + b"<" * 24])
+def test_nonsense_ends_a_link_and_nothing_else(tmp_path, data):
+    with Farm(tmp_path, ["iphone12-ios16"]) as farm:
+
+        async def say():
+            reader, writer = await asyncio.open_connection("127.0.0.1", farm.usbmuxd.port)
+            writer.write(data)
+            ended = await reader.read()
+            writer.close()
+            return ended
+
+        assert asyncio.run(say()) == b""
+        listing = b"<plist><dict><key>MessageType</key><string>ListDevices</string></dict></plist>"
+        data = struct.pack("<IIII", 16 + len(listing), 1, 8, 9) + listing
+
+        async def list_devices():
+            reader, writer = await asyncio.open_connection("127.0.0.1", farm.usbmuxd.port)
+            writer.write(data)
+            answer = await reader.read(4096)
+            writer.close()
+            return answer
+
+        assert farm.phones[0].udid.encode() in asyncio.run(list_devices())
