@@ -7,11 +7,11 @@ hashed again. The folder is below ``/data/local/tmp``: the shell may write there
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from device_agents.android.parse.answers import free_bytes
 from device_agents.android.phone import Phone
-from device_agents.android.shell import quote
 from device_agents.android.sync import Progress, send_file
 from harness.clock import CancelToken, Deadline
 from harness.errors import DeviceError
@@ -22,6 +22,7 @@ STORE = f"{HOME}/store"
 #: What stays free on the phone: with less, Android begins to clean up by itself.
 MARGIN_BYTES = 200 * 1024 * 1024
 _KEEP_DAYS = 30
+_TIDY_S = 5.0
 
 
 class PhoneStore:
@@ -42,26 +43,19 @@ class PhoneStore:
 
         Raises DeviceError when it does not fit, or when other bytes arrived.
         """
-        if self.has(digest, deadline, cancel):
-            return False
         size = self._size_of(source)
-        self._require_space(size, source.name, deadline, cancel)
+        if self._has_or_require_space(digest, size, source.name, deadline, cancel):
+            return False
         part = f"{STORE}/{digest}.{secrets.token_hex(4)}.part"
         try:
             self.send_as(source, part, deadline, cancel, progress)
             self._adopt(part, digest, source, deadline, cancel)
         except DeviceError:
-            self._phone.run(
-                f"rm -f {part}", Deadline(self._phone.clock, 5), CancelToken(), check=False
-            )
+            tidy = Deadline(self._phone.clock, _TIDY_S)
+            with suppress(DeviceError):
+                self._phone.run(f"rm -f {part}", tidy, CancelToken(), check=False)
             raise
         return True
-
-    def has(self, digest: str, deadline: Deadline, cancel: CancelToken) -> bool:
-        """Whether the file is there; it is marked as used."""
-        path = quote(f"{STORE}/{digest}")
-        command = f"[ -f {path} ] && touch -c {path}"
-        return self._phone.run(command, deadline, cancel, check=False).returncode == 0
 
     def make(self, deadline: Deadline, cancel: CancelToken) -> None:
         """Make the folder; remove half-sent files and those that nobody used for a month."""
@@ -91,26 +85,36 @@ class PhoneStore:
         finally:
             stream.close()
 
-    def _adopt(
-        self, part: str, digest: str, source: Path, deadline: Deadline, cancel: CancelToken
-    ) -> None:
-        """Give the file its name if the phone has the bytes that were meant."""
-        answer = self._phone.run(f"sha256sum {part}", deadline, cancel)
-        found = answer.text.split()[:1]
-        if found != [digest]:
-            raise DeviceError(
-                self._phone.device_id,
-                f"{source} has another SHA-256 on the phone; delete it here and run again",
-            )
-        self._phone.run(f"chmod 644 {part} && mv {part} {STORE}/{digest}", deadline, cancel)
-
-    def _require_space(self, size: int, name: str, deadline: Deadline, cancel: CancelToken) -> None:
-        free = free_bytes(self._phone.run(f"df -k {STORE}", deadline, cancel, check=False).text)
+    def _has_or_require_space(
+        self, digest: str, size: int, name: str, deadline: Deadline, cancel: CancelToken
+    ) -> bool:
+        """Whether the file is there (it is marked as used); raises DeviceError if it cannot fit."""
+        path = f"{STORE}/{digest}"
+        command = f"if [ -f {path} ]; then touch -c {path}; else df -k {STORE}; false; fi"
+        answer = self._phone.run(command, deadline, cancel, check=False)
+        if answer.returncode == 0:
+            return True
+        free = free_bytes(answer.text)
         if free is not None and free < size + MARGIN_BYTES:
             raise DeviceError(
                 self._phone.device_id,
                 f"{name} needs {format_mib(size)} MiB and {format_mib(MARGIN_BYTES)} MiB must stay "
                 f"free, but the phone has {format_mib(free)} MiB; make room on it",
+            )
+        return False
+
+    def _adopt(
+        self, part: str, digest: str, source: Path, deadline: Deadline, cancel: CancelToken
+    ) -> None:
+        """Give the file its name if the phone has the bytes that were meant."""
+        command = (
+            f"s=$(sha256sum {part}); "
+            f'[ "${{s%% *}}" = {digest} ] && chmod 644 {part} && mv {part} {STORE}/{digest}'
+        )
+        if self._phone.run(command, deadline, cancel, check=False).returncode:
+            raise DeviceError(
+                self._phone.device_id,
+                f"{source} has another SHA-256 on the phone; delete it here and run again",
             )
 
     def _size_of(self, source: Path) -> int:
