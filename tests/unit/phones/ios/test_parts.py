@@ -7,6 +7,7 @@ import io
 import json
 import struct
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -240,11 +241,11 @@ def test_nonsense_ends_a_link_and_nothing_else(tmp_path, data):
         async def say():
             reader, writer = await asyncio.open_connection("127.0.0.1", farm.usbmuxd.port)
             writer.write(data)
-            ended = await reader.read()
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
             writer.close()
-            return ended
 
-        assert asyncio.run(say()) == b""
+        asyncio.run(say())
         listing = b"<plist><dict><key>MessageType</key><string>ListDevices</string></dict></plist>"
         data = struct.pack("<IIII", 16 + len(listing), 1, 8, 9) + listing
 
