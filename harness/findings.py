@@ -216,6 +216,12 @@ _KINDS = (
         "Do not credit the delegate with the number; use an engine build that tells its placement.",
     ),
     FindingKind(
+        "OUTPUT-MISMATCH",
+        Severity.DOUBT,
+        "For the same input the results are far from those of the CPU.",
+        "Check the model's accuracy on this delegate before using its speed.",
+    ),
+    FindingKind(
         "POWER-INTEGRITY",
         Severity.DOUBT,
         "Some readings of power were left out, or look odd; the energy rests on the others.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.record import Cell, TrialRecord
+from harness.record import Cell, PlacementVerdict, TrialRecord
 from harness.scenario import Burst, Cold, Load, Offline, Periodic, SingleStream, Sustained
 from harness.units import format_duration, significant
 from reports.model import Channel
@@ -100,7 +100,7 @@ def facets(cell: Cell, run: str, records: Sequence[TrialRecord], phone: str = ""
         "model": one_line(cell.variant.label),
         "engine": one_line(cell.engine),
         "engine_version": _distinct(engine_version(record) for record in records),
-        "delegate": one_line(cell.delegate),
+        "delegate": _delegate(cell, records),
         "placement": _placement(cell, records),
         "threads": str(cell.threads),
         "batch": str(cell.batch),
@@ -129,6 +129,15 @@ def engine_text(facet: dict[str, str]) -> str:
 
 def _distinct(texts: Iterable[str]) -> str:
     return " and ".join(sorted({text for text in texts if text}))
+
+
+def _delegate(cell: Cell, records: Sequence[TrialRecord]) -> str:
+    """The delegate that the numbers belong to: not the one asked for, where it fell back."""
+    placed = [record.placed for record in records if record.placed]
+    fell_back = [one for one in placed if one.verdict is PlacementVerdict.FELL_BACK]
+    if placed and len(fell_back) == len(placed):
+        return one_line(f"cpu ({cell.delegate} fell back)")
+    return one_line(cell.delegate)
 
 
 def _placement(cell: Cell, records: Sequence[TrialRecord]) -> str:

@@ -11,7 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.findings import Finding
-from harness.record import Cause, Cell, Failure, Outcome, TrialRecord
+from harness.record import (
+    Cause,
+    Cell,
+    Failure,
+    Outcome,
+    PlacementVerdict,
+    TrialRecord,
+)
 from harness.stats.interval import Estimate
 from harness.stats.operators import Profile
 from harness.validity.checks import check_cell
@@ -218,9 +225,15 @@ def _trial_row(record: TrialRecord) -> TrialRow:
         outcome=record.outcome,
         started_at=record.started_at,
         reason=one_line(reason),
-        metrics=_metrics(record) if record.outcome is not Outcome.SKIPPED else {},
+        metrics=_own_metrics(record),
         finding_ids=tuple(sorted({item.id for item in record.findings})),
     )
+
+
+def _own_metrics(record: TrialRecord) -> dict[str, float]:
+    """Nothing of a trial whose delegate fell back: it would stand under the delegate's name."""
+    fell_back = record.placed and record.placed.verdict is PlacementVerdict.FELL_BACK
+    return {} if fell_back or record.outcome is Outcome.SKIPPED else _metrics(record)
 
 
 def _all_findings(one: _Gathered) -> Iterable[Finding]:

@@ -25,6 +25,7 @@ from harness.errors import NoDeviceMatched, UserError
 from harness.fleet.curfew import Curfew
 from harness.fleet.executor import DeviceWork, EmbeddedExecutor
 from harness.fleet.repeats import RepeatRule, SkipRule
+from harness.fleet.second_look import look_again
 from harness.fleet.surroundings import LabSurroundings
 from harness.models.cache import ModelCache
 from harness.models.catalogue import Catalogue
@@ -231,6 +232,7 @@ class _Execution:
                     for device_id in devices
                 }
             )
+            look_again(self._writer, self._scenario.require)
         return Ended(self._writer.run_id, interrupted=self._cancel.reason.startswith("interrupted"))
 
     def _surroundings(self, devices: Sequence[str], stack: ExitStack) -> LabSurroundings | None:
@@ -262,6 +264,7 @@ class _Execution:
             require=scenario.require,
             prepare=scenario.prepare,
             energy=scenario.energy,
+            compare_outputs=any(trial.cell.delegate != "cpu" for trial in plan.trials),
             lab=next((one for one in scenario.lab if one.address == device_id), None),
             surroundings=surroundings,
         )

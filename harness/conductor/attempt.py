@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.conditions import Cooling
 from harness.conductor.metrics import is_used, repeat_metrics, trial_metrics
@@ -48,6 +49,9 @@ from harness.wire.messages import Loaded, Ready, WireTensor
 if TYPE_CHECKING:
     from harness.conductor.conductor import RunContext
     from harness.models.evaluation import Score
+
+#: An answer of several images' size; those of classifiers have kilobytes.
+_MOST_ANSWER_BYTES = 8 << 20
 
 
 class Attempt:
@@ -99,6 +103,11 @@ class Attempt:
     def taint(self, block: BlockRecord, reason: str) -> None:
         """Mark a stored block as disturbed."""
         self._writer.taint(block.seq, reason)
+
+    def keep_answer(self, outputs: Sequence[NDArray[np.generic]]) -> None:
+        """Store one answer of the model, unless it is larger than a comparison is worth."""
+        if sum(array.nbytes for array in outputs) <= _MOST_ANSWER_BYTES:
+            self._writer.add_outputs(outputs)
 
     def add_profile(self, profile: Profile) -> None:
         """Store the profile."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +13,12 @@ from harness.conductor.around import AccompaniedTelemetry, Surroundings
 from harness.conductor.attempt import Attempt, tensor_specs
 from harness.conductor.gate import CoolDown, Waiting, wait_for_start
 from harness.conductor.inputs import InputFactory
-from harness.conductor.measure import Measurement
+from harness.conductor.measure import SILENCE_S, Measurement
 from harness.conductor.meter import CsvMeter, MeteredTelemetry
 from harness.conductor.phases import PhaseLog, failure_of
 from harness.conductor.profile import take_profile
 from harness.conductor.progress import Progress
-from harness.conductor.session import RunnerSession
+from harness.conductor.session import RunnerSession, outputs_of
 from harness.device import BuildChoice, Device, Runner, Telemetry
 from harness.errors import (
     BackendRejected,
@@ -37,7 +37,7 @@ from harness.scenario import (
     Require,
 )
 from harness.store.trial_writer import TrialWriter
-from harness.wire.messages import Loaded, LoadModel
+from harness.wire.messages import Infer, Loaded, LoadModel
 
 if TYPE_CHECKING:
     from harness.models.evaluation import TaskFor
@@ -70,6 +70,7 @@ class RunContext:
     require: Require
     prepare: Prepare
     energy: EnergyRequest | None = None
+    compare_outputs: bool = False  #: keep one answer of each model, to lay beside the CPU's
     lab: LabDevice | None = None  #: what the lab says of the device
     surroundings: Surroundings | None = None  #: the room and the lab machine
 
@@ -201,6 +202,7 @@ class Conductor:
                     self._profile(session, cell, inputs, attempt, log)
                 else:
                     measurement.run(inputs)
+                    self._keep_answer(session, attempt, log)
             else:
                 measurement.run_cold(load_message(cell), primed)
             with log.phase("COLLECT"):
@@ -242,6 +244,21 @@ class Conductor:
             if refused.code != "unsupported":
                 raise
             attempt.unavailable = f"no profile: {refused.text}"
+
+    def _keep_answer(self, session: RunnerSession, attempt: Attempt, log: PhaseLog) -> None:
+        """Infer the trial's input once more, untimed, where answers are to be compared.
+
+        A model that fails at this has done its timed work: there is no answer then.
+        """
+        loaded = attempt.loaded
+        timed = attempt.trial.cell.purpose == "timing"
+        if not (self._context.compare_outputs and timed and loaded is not None):
+            return
+        with log.phase("COMPARE"), suppress(BackendRejected):
+            message = Infer(attempt.input_digests, 0, 1)
+            deadline = self._within(SILENCE_S)
+            for packet in session.infer(message, deadline, self._cancel):
+                attempt.keep_answer(outputs_of(packet, loaded))
 
     def _prime(self, job: TrialJob) -> tuple[str, ...] | None:
         """For a cold start: learn the inputs from a first, untimed process and push them."""

@@ -32,6 +32,7 @@ PHASES = (
     "IDLE",  # only where energy is measured; again after MEASURE
     "WARM",
     "MEASURE",
+    "COMPARE",  # only where delegates are beside plain cpu in a run
     "COLLECT",
     "RESTORE",
 )

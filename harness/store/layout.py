@@ -12,6 +12,7 @@
         │   ├── trial.json               written last: a trial without it does not count
         │   ├── samples.parquet  blocks.parquet  traces.parquet  log.txt
         │   ├── profile.json                 only in the profile pass
+        │   ├── outputs.npz                  one answer, where delegates are compared
         │   └── samples.arrows  traces.arrows    only while measuring
         └── superseded/<trial>/<n>/      earlier attempts, as they were
 """
@@ -33,6 +34,7 @@ SUPERSEDED = "superseded"
 TRIAL = "trial.json"
 LOG = "log.txt"
 PROFILE = "profile.json"
+OUTPUTS = "outputs.npz"
 SAMPLES, BLOCKS, TRACES = "samples.parquet", "blocks.parquet", "traces.parquet"
 RAW_SAMPLES, RAW_TRACES = "samples.arrows", "traces.arrows"
 TEMPORARY_SUFFIX = ".tmp"

@@ -1,7 +1,8 @@
 """The ledger of a run: what was started, what became of it; one JSON object a line, in order.
 
 Lines are only ever appended, each synced to disk before the call returns. Events of the store's own
-are ``opened``, ``started``, ``finished``, ``skipped`` and ``closed``; anybody may add others.
+are ``opened``, ``started``, ``finished``, ``skipped``, ``amended`` and ``closed``; anybody may add
+others.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from harness.store.codec import dump
 from harness.store.files import translated, write_all
 
 Line = dict[str, Any]
-OWN_EVENTS = frozenset({"opened", "started", "finished", "skipped", "closed"})
+OWN_EVENTS = frozenset({"opened", "started", "finished", "skipped", "amended", "closed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class LedgerState:
             case "started":
                 self.attempts[line["trial"]] = line["attempt"]
                 self.unfinished[line["trial"]] = Started(line["attempt"], line["at"])
-            case "finished" | "skipped":
+            case "finished" | "skipped" | "amended":
                 self.attempts[line["trial"]] = line["attempt"]
                 self.outcomes[line["trial"]] = Outcome(line["outcome"])
                 self.unfinished.pop(line["trial"], None)

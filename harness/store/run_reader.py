@@ -56,6 +56,10 @@ class RunReader:
             if path.exists():
                 yield read_record(path)
 
+    def has(self, trial_id: str) -> bool:
+        """Whether a trial has a record."""
+        return self._path(trial_id).exists()
+
     def missing(self) -> tuple[Trial, ...]:
         """Planned trials that have no record: not reached, or being measured now."""
         return tuple(trial for trial in self.plan.trials if not self._path(trial.id).exists())

@@ -68,6 +68,14 @@ class RunWriter:
             write_record(folder / layout.TRIAL, record)
             self._append("skipped", record)
 
+    def amend(self, record: TrialRecord) -> None:
+        """Replace the record of an ended attempt: what only the whole run shows is known now."""
+        self._expect_planned(record.trial)
+        with self._mutex:
+            folder = layout.trial_folder(self.folder, record.trial.id)
+            write_record(folder / layout.TRIAL, record)
+            self._append("amended", record)
+
     def outcomes(self) -> dict[str, Outcome]:
         """The latest outcome of every trial that ended, by trial id."""
         with self._mutex:

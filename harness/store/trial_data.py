@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.stats.operators import Profile
 from harness.stats.samples import Samples
 from harness.store import columns, layout, raw_format
@@ -73,6 +76,15 @@ class SettledData:
     def __init__(self, folder: Path) -> None:
         self._samples, self._blocks = folder / layout.SAMPLES, folder / layout.BLOCKS
         self._traces, self._profile = folder / layout.TRACES, folder / layout.PROFILE
+        self._outputs = folder / layout.OUTPUTS
+
+    def outputs(self) -> list[NDArray[np.generic]] | None:
+        """What the model answered to the trial's input; None where that was not kept."""
+        with translated(self._outputs):
+            if not self._outputs.exists():
+                return None
+            with np.load(self._outputs, allow_pickle=False) as stored:
+                return [stored[name] for name in sorted(stored, key=_place)]
 
     def profile(self) -> Profile | None:
         """What a profile pass found; None for other trials."""
@@ -98,3 +110,8 @@ class SettledData:
         """All channels together, one bounded stretch of time after another."""
         for table in read_parquet(self._traces):
             yield columns.traces_by_channel(table)
+
+
+def _place(name: str) -> int:
+    """Of an array in an ``.npz`` file: numpy calls them ``arr_0``, ``arr_1``..."""
+    return int(name.removeprefix("arr_"))

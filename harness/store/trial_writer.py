@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness.clock import Clock
 from harness.device import Reading
@@ -94,6 +98,12 @@ class TrialWriter:
     def add_profile(self, profile: Profile) -> None:
         """Store what a profile pass found."""
         write_profile(self.folder / layout.PROFILE, profile)
+
+    def add_outputs(self, outputs: Sequence[NDArray[np.generic]]) -> None:
+        """Store what the model answered to the trial's input."""
+        buffer = io.BytesIO()
+        np.savez(buffer, *outputs)
+        write_atomically(self.folder / layout.OUTPUTS, buffer.getvalue())
 
     def finish(self, record: TrialRecord, log: str = "") -> None:
         """Settle the data as Parquet, write ``log.txt`` and, last, ``trial.json``.

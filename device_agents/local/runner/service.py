@@ -15,6 +15,7 @@ from device_agents.local.runner.affinity import Affinity
 from device_agents.local.runner.door import Door
 from device_agents.local.runner.engines import Engine, Model, open_engine
 from device_agents.local.runner.files import Store, settle_page_cache
+from device_agents.local.runner.libraries import mapped_libraries
 from device_agents.local.runner.lifeline import Lifeline
 from device_agents.local.runner.memory import OwnMemory
 from device_agents.local.runner.refusal import Refused, refusal_of
@@ -206,7 +207,7 @@ class Service:
                 outputs=model.outputs,
                 cache_state=cache_state,
                 engine={**model.facts, **held},
-                placement=model.placement(),
+                placement={**model.placement(), **mapped_libraries(request.delegate)},
                 seq=seq,
             )
         )

@@ -86,8 +86,8 @@ class Series:
 def usable(trace: Trace) -> Series:
     """A trace without values that are no numbers, and without readings from before the last one.
 
-    Doubts that a series has already are kept. After a clock stepped back, readings are dropped until it has caught up: nobody knows when they
-    were taken.
+    After a clock stepped back, readings are dropped until it has caught up: nobody knows when they
+    were taken. Doubts that a series has already are kept.
     """
     count = min(len(trace.at_ns), len(trace.value))
     at_ns = np.asarray(trace.at_ns[:count], dtype=np.int64)

@@ -3,7 +3,8 @@
 Evidence is a flat table. TFLite: ``ops`` in the graph, ``delegated_ops`` of them taken by a
 delegate, as ``delegate_nodes`` partitions, and ``builtin_ops`` (the types of those left over).
 ONNX Runtime: ``nodes``, and a count under each execution provider's name; builds that do not tell
-this send ``providers``, the registered ones.
+this send ``providers``, the registered ones. ``libraries`` are the names of the files that the
+runner's process had mapped when the model was ready (:mod:`libraries`).
 """
 
 from __future__ import annotations

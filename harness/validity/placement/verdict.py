@@ -8,6 +8,7 @@ from dataclasses import replace
 from harness.findings import Finding, finding
 from harness.record import Cell, Placement, PlacementVerdict, Witness
 from harness.validity.placement.assignment import assignment_witness
+from harness.validity.placement.libraries import library_witness
 from harness.validity.placement.log import log_witness
 
 #: Witnesses that speak of the graph itself: the least that one of them grants is believed.
@@ -31,7 +32,10 @@ def trial_placement(
     if cell.delegate == "cpu":
         default = Witness("assignment", PlacementVerdict.FULL, "nothing but the CPU was asked for")
         return judge([told or default])
-    return judge([item for item in (told, log_witness(cell.delegate, log)) if item is not None])
+    mapped = evidence.get("libraries")
+    present = mapped.split(",") if isinstance(mapped, str) else None
+    said = (told, log_witness(cell.delegate, log), library_witness(cell.delegate, present))
+    return judge([item for item in said if item is not None])
 
 
 def judge(witnesses: Sequence[Witness]) -> Placement:

@@ -62,6 +62,7 @@ class Script:
     busy: bool = False  #: while a block is executed
     #: Channels of the plain telemetry: value at a time of the host's clock in seconds, or None.
     sensors: dict[str, Callable[[float], float | None]] = field(default_factory=dict)
+    profile: bytes | None = None  #: what the engine's profiler writes; None: it has none
     busy_ns: list[tuple[int, int]] = field(default_factory=list)  #: when blocks ran, host's clock
 
     def runner_ns(self, host_ns: int) -> int:
@@ -129,12 +130,23 @@ class ScriptedLink:
             case m.Append():
                 self._queue += message.blocks
                 self._final = message.final
+            case m.ProfileRequest():
+                self._profile(message)
             case m.Infer():
                 self._infer(message)
             case m.Ack() | m.Bye() | m.Cancel():
                 pass
             case _:
                 raise AssertionError(f"the scripted runner does not expect {message}")
+
+    def _profile(self, request: m.ProfileRequest) -> None:
+        self._calls(f"profile {request.count} after {request.warmup}")
+        self._seq += 1
+        if self._script.profile is None:
+            self._say(m.Error("unsupported", "no profiler here", seq=self._seq))
+            return
+        found = m.Profiled(self._seq, "litert", request.count, request.warmup)
+        self._say(found, self._script.profile)
 
     def _infer(self, message: m.Infer) -> None:
         """Sample n is of class n modulo 2, in quantized scores."""

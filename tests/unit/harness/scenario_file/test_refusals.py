@@ -97,6 +97,9 @@ WRONG = [
     ("limits: [{max_regression: 3}]", 4, "limits[0].max_regression", "write a percentage"),
     *((f"{key}: 1", 4, key, f"{key} is not available yet; remove it")
       for key in ("notify",)),
+    ("profile: often", 4, "profile", "use one of separate, none"),
+    ("profile: {inferences: 0}", 4, "profile.inferences", "1"),
+    ("profile: {pass: none, warmup: 2}", 4, "profile.warmup", "means nothing with pass: none"),
     ("energy: 1", 4, "energy", "expected text, got the number 1"),
     ("energy: monsoon", 4, "energy", "use one of auto, battery, rails, rapl, meter"),
     ("energy: {detached: true}", 4, "energy.detached", "a run without the cable is not available yet"),

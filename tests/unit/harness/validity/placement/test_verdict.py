@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,12 +15,11 @@ from harness.record import PlacementVerdict as V
 from harness.scenario import Require
 from harness.store.codec import from_json, to_json
 from harness.validity.checks import apply_require, check_trial
-from harness.validity.placement.beside_cpu import placements_beside_cpu
+from harness.validity.placement.second_look import Seen, second_look
 from harness.validity.placement.verdict import (
     judge,
     placement_doubts,
     trial_placement,
-    with_witnesses,
 )
 
 FELL_BACK_LOG = "ERROR: Failed to apply GPU delegate."
@@ -194,33 +194,73 @@ def record(cell):
 
 def test_the_cpu_cells_of_a_run_are_a_witness(record):
     full = judge([says("log", V.FULL)])
-    found = placements_beside_cpu(
-        [
-            record("cpu1", "cpu", 14e6, placed=full),
-            record("cpu4", "cpu", 5e6, placed=full, threads=4),
-            record("like the CPU", "gpu", 5.1e6, placed=full),
-            record("faster", "gpu", 1e6, placed=full),
-            record("another batch", "gpu", 5.1e6, placed=full, batch=2),
-            record("the CPU's own", "xnnpack", 5.5e6, placed=full),
-            record("never loaded", "gpu", 5.1e6, placed=None),
-        ]
-    )
-    told = {name: [item.name for item in placed.witnesses] for name, placed in found.items()}
-    assert told == {
-        "cpu1": ["log"],
-        "cpu4": ["log"],
-        "like the CPU": ["log", "latency"],
-        "faster": ["log", "latency"],
-        "another batch": ["log"],
-        "the CPU's own": ["log"],
-    }
-    assert found["like the CPU"].verdict is V.FULL
-    assert found["like the CPU"].contradictions == (
-        "latency says FELL_BACK: 5.100 ms, a CPU cell takes 5.000 ms",
-    )
-    assert found["faster"].contradictions == ()
-    case = with_witnesses(found["like the CPU"], [says("outputs", V.FELL_BACK)])
-    assert case.verdict is V.UNPROVEN
+    run = [
+        record("cpu1", "cpu", 14e6, placed=full),
+        record("cpu4", "cpu", 5e6, placed=full, threads=4),
+        record("like the CPU", "gpu", 5.1e6, placed=full),
+        record("faster", "gpu", 1e6, placed=full),
+        record("another batch", "gpu", 5.1e6, placed=full, batch=2),
+        record("the CPU's own", "xnnpack", 5.5e6, placed=full),
+        record("never loaded", "gpu", 5.1e6, placed=None),
+    ]
+    changed = {one.trial.id: one for one in second_look(map(Seen, run), Require())}
+    assert sorted(changed) == ["faster", "like the CPU"]
+    alike = changed["like the CPU"].placed
+    assert [item.name for item in alike.witnesses] == ["log", "latency"]
+    assert alike.verdict is V.FULL  # equal speed alone may be chance
+    assert alike.contradictions == ("latency says FELL_BACK: 5.100 ms, a CPU cell takes 5.000 ms",)
+    assert changed["faster"].placed.contradictions == ()
+    again = [changed.get(one.trial.id, one) for one in run]
+    assert second_look(map(Seen, again), Require()) == []  # as after a resumed run
+
+
+FLOATS = np.linspace(-1, 1, 64, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("told", "verdict", "outcome"),
+    [
+        (says("log", V.FULL), V.UNPROVEN, Outcome.OK),
+        (says("log", V.PARTIAL), V.UNPROVEN, Outcome.OK),
+        (says("log", V.UNPROVEN), V.FELL_BACK, Outcome.INVALID),
+        (says("log", V.FELL_BACK), V.FELL_BACK, Outcome.INVALID),
+    ],
+)
+def test_equal_speed_and_equal_results_make_a_case(record, told, verdict, outcome):
+    cpu = Seen(record("cpu", "cpu", 5e6, placed=judge([says("log", V.FULL)])), [FLOATS])
+    gpu = Seen(record("gpu", "gpu", 5.1e6, placed=judge([told])), [FLOATS.copy()])
+    (found,) = second_look([gpu, cpu], Require())
+    assert (found.placed.verdict, found.outcome) == (verdict, outcome)
+    ids = [item.id for item in found.findings]
+    assert ("FELL-BACK" in ids) is (verdict is V.FELL_BACK)
+    assert ("PLACEMENT-UNPROVEN" in ids) is (verdict is V.UNPROVEN)
+    strict = second_look([gpu, cpu], Require(placement="full"))[0]
+    assert strict.outcome is Outcome.INVALID
+
+
+def test_results_of_another_input_are_no_witness(record):
+    full = judge([says("log", V.FULL)])
+    cpu = replace(record("cpu", "cpu", 5e6, placed=full), input_digests=("a" * 64,))
+    gpu = replace(record("gpu", "gpu", 1e6, placed=full), input_digests=("b" * 64,))
+    (found,) = second_look([Seen(cpu, [FLOATS]), Seen(gpu, [-FLOATS])], Require())
+    assert [item.name for item in found.placed.witnesses] == ["log", "latency"]
+    assert found.findings == ()
+
+
+@pytest.mark.parametrize("delegate", ["gpu", "xnnpack"])
+def test_results_far_from_the_cpus_are_told_for_every_delegate(record, delegate):
+    full = judge([says("assignment", V.FULL)])
+    cpu = Seen(record("cpu", "cpu", 5e6, placed=full), [FLOATS])
+    other = record("other", delegate, 1e6, placed=full)
+    (found,) = second_look([cpu, Seen(other, [FLOATS[::-1].copy()])], Require())
+    (doubt,) = found.findings
+    assert doubt.id == "OUTPUT-MISMATCH"
+    assert "dB from the CPU's results" in doubt.seen
+    near = FLOATS.astype(np.float16).astype(np.float32)
+    rest = second_look([cpu, Seen(other, [near])], Require())
+    assert all(item.id != "OUTPUT-MISMATCH" for one in rest for item in one.findings)
+    absent = Require(absent=("OUTPUT-MISMATCH",))
+    assert second_look([cpu, Seen(other, [-FLOATS])], absent)[0].outcome is Outcome.INVALID
 
 
 def test_a_verdict_is_stored_and_older_records_have_none(record):
@@ -230,3 +270,28 @@ def test_a_verdict_is_stored_and_older_records_have_none(record):
     assert from_json(TrialRecord, document) == stored
     del document["placed"]
     assert from_json(TrialRecord, document).placed is None
+
+
+# --- libraries ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("evidence", "verdict"),
+    [
+        ({"libraries": "libc.so,libart.so"}, V.FELL_BACK),
+        ({"libraries": ""}, V.FELL_BACK),
+        ({"libraries": "libc.so,libOpenCL.so"}, V.UNPROVEN),
+        ({}, V.UNPROVEN),
+        ({"libraries": 3}, V.UNPROVEN),
+    ],
+)
+def test_a_delegate_without_its_driver_fell_back(cell, evidence, verdict):
+    gpu = replace(cell, delegate="gpu")
+    assert trial_placement(gpu, evidence, {}, "").verdict is verdict
+
+
+def test_a_missing_driver_makes_a_claim_unproven(cell):
+    gpu = replace(cell, delegate="gpu")
+    found = trial_placement(gpu, {"libraries": "libc.so"}, {}, GPU_TOOK_ALL)
+    assert found.verdict is V.UNPROVEN
+    assert [item.name for item in found.witnesses] == ["log", "libraries"]

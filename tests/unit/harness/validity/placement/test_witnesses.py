@@ -11,7 +11,8 @@ from harness.record import PlacementVerdict as V
 from harness.validity.placement.assignment import assignment_witness
 from harness.validity.placement.latency import latency_witness
 from harness.validity.placement.libraries import library_witness
-from harness.validity.placement.outputs import output_witness
+from harness.validity.placement.outputs import output_mismatch, output_witness
+from harness.variant import TensorSpec
 
 CPU_ONLY = {"nodes": 8, "CPUExecutionProvider": 8}
 MIXED = {"nodes": 8, "CPUExecutionProvider": 3, "QNNExecutionProvider": 5}
@@ -147,3 +148,45 @@ def test_outputs_that_differ_in_one_bit():
 )
 def test_outputs_that_cannot_tell(ours, cpu):
     assert output_witness(ours, cpu) is None
+
+
+# --- wrong results ------------------------------------------------------------------------------
+
+
+QUANTIZED = TensorSpec("logits", "uint8", (64,), 0.5, 10)
+
+
+@pytest.mark.parametrize(
+    ("ours", "spec", "words"),
+    [
+        (RESULTS, None, None),
+        (RESULTS * 1.01, None, None),  # 40 dB
+        (RESULTS.astype(np.float16), None, None),
+        (RESULTS * 1.5, None, "6.0 dB"),
+        (-RESULTS, None, "-6.0 dB"),
+        (np.full_like(RESULTS, np.nan), None, "1000 of 1000 results are no numbers"),
+        (np.full_like(RESULTS, np.inf), None, "results are no numbers"),
+        (RESULTS[:3], None, "other shapes"),
+        (np.zeros_like(RESULTS), None, "0.0 dB"),
+    ],
+)
+def test_a_result_that_is_far_off(ours, spec, words):
+    found = list(output_mismatch([ours], [RESULTS], [spec] if spec else []))
+    assert [item.id for item in found] == (["OUTPUT-MISMATCH"] if words else [])
+    assert words is None or words in found[0].seen
+
+
+def test_quantized_results_are_compared_as_what_they_mean():
+    cpu = np.arange(64, dtype=np.uint8)
+    near, far = cpu.copy(), cpu[::-1].copy()
+    near[3] += 1
+    assert not list(output_mismatch([near], [cpu], [QUANTIZED]))
+    (found,) = output_mismatch([far], [cpu], [QUANTIZED])
+    assert found.seen.startswith("logits: ")
+    assert not list(output_mismatch([far], [cpu]))  # numbers of classes, for all anybody knows
+
+
+def test_a_cpu_that_answers_nothing_or_no_number_accuses_nobody():
+    empty, broken = np.zeros(0, np.float32), np.full(4, np.nan, np.float32)
+    assert not list(output_mismatch([empty], [empty]))
+    assert not list(output_mismatch([broken], [broken]))
