@@ -22,8 +22,9 @@ ACCURACY = ("accuracy_top1", "accuracy_f1")
 #: Loads whose latency is that of single inferences, in the order of preference.
 _LOADS = (SingleStream, Periodic, Sustained, Burst)
 #: What tells one class of devices from another, as far as the agent knows it.
-_CLASS_FACTS = ("platform", "model", "soc", "cpu", "simulated")
-_TOO_VAGUE = {"platform", "simulated"}  #: alone they are no class
+_CLASS_FACTS = ("platform", "model", "soc", "cpu")
+_SIMULATED = "simulated"
+_TOO_VAGUE = {"platform", _SIMULATED}  #: alone they are no class
 
 Timing = tuple[Cell, dict[str, Estimate]]
 #: The samples in words, and what was answered.
@@ -97,6 +98,8 @@ def _class_of(device_id: str, facts: DeviceFacts) -> dict[str, object]:
     """What is known of the class; the device itself where that is next to nothing."""
     values: dict[str, object] = dict(facts.values)
     known = {name: values[name] for name in _CLASS_FACTS if name in values}
+    if values.get(_SIMULATED) is True:  # never one class with the real thing
+        known[_SIMULATED] = True
     return known if known.keys() - _TOO_VAGUE else {**known, "device": device_id}
 
 

@@ -32,7 +32,8 @@ from harness.variant import ModelFormat, Variant
 FACTS = {
     "local": {"platform": "linux", "cpu": "made up", "cores": 2},
     "android:pixel": {"platform": "android", "model": "Pixel 9", "soc": "G4"},
-    "android:nobody": {"platform": "android"},
+    "android:nobody": {"platform": "android", "simulated": False},
+    "android:sham": {"platform": "android", "model": "Pixel 9", "soc": "G4", "simulated": True},
 }
 
 
@@ -248,6 +249,13 @@ def test_devices_that_nothing_is_known_of_are_classes_of_their_own(make_run) -> 
     assert [answer.match for answer in found] == [
         {"platform": "android", "device": name} for name in names_
     ]
+
+
+def test_a_simulated_unit_is_no_unit_of_the_real_class(make_run) -> None:
+    run = make_run(*on(ONE, *USUAL), *on("android:sham-1", *USUAL))
+    real, sham = recommend([run], Limits())
+    assert (real.devices, sham.devices) == ((ONE,), ("android:sham-1",))
+    assert sham.match["simulated"] is True
 
 
 def test_only_the_selected_units_count(make_run, store) -> None:
