@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import StoreError
 from harness.stats.operators import Profile
 from harness.stats.samples import Samples
 from harness.store import columns, layout, raw_format
@@ -83,8 +85,11 @@ class SettledData:
         with translated(self._outputs):
             if not self._outputs.exists():
                 return None
-            with np.load(self._outputs, allow_pickle=False) as stored:
-                return [stored[name] for name in sorted(stored, key=_place)]
+            try:
+                with np.load(self._outputs, allow_pickle=False) as stored:
+                    return [stored[name] for name in sorted(stored, key=_place)]
+            except (ValueError, KeyError, EOFError, BadZipFile) as error:
+                raise StoreError(f"{self._outputs}: damaged: {error}") from error
 
     def profile(self) -> Profile | None:
         """What a profile pass found; None for other trials."""

@@ -224,3 +224,20 @@ def test_settings_that_could_not_be_made_are_a_finding(run_trial, scripted, make
     record, _ = run_trial(make_trial(Burst()))
     (doubt,) = [item for item in record.findings if item.id == "NOT-PREPARED"]
     assert doubt.seen == "refresh_hz: the phone shows 60 Hz only"
+
+
+def test_an_answer_is_kept_where_delegates_are_compared(run_trial, make_trial, scripted) -> None:
+    trial = make_trial(Burst(), delegate="xnnpack")
+    record, writer = run_trial(trial, compare_outputs=True)
+    assert record.outcome is Outcome.OK
+    assert "infer 0 to 1" in scripted.calls.names
+    stored = ResultsStore(writer.folder.parents[1]).resolve("run").trial(trial.id)
+    assert [answer.tolist() for answer in stored.outputs()] == [[[9, 5]]]
+    names = [span.name for span in record.phases]
+    assert names.index("COMPARE") == names.index("MEASURE") + 1
+    assert record.metrics["inferences"] == 50  # the answer is none of the timed ones
+
+
+def test_no_answer_is_asked_for_otherwise(run_trial, make_trial, scripted) -> None:
+    run_trial(make_trial(Burst()))
+    assert not any(name.startswith("infer") for name in scripted.calls.names)

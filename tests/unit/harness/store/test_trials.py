@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from harness.clock import ManualClock
 from harness.device import Reading
 from harness.errors import StoreError
 from harness.record import Cause, Failure, Outcome
+from harness.stats.operators import OperatorTime, Profile
 from harness.store.store import ResultsStore
 
 
@@ -236,3 +238,52 @@ def test_a_damaged_parquet_file_is_told_in_one_line(
     with pytest.raises(StoreError, match=r"samples\.parquet: damaged") as caught:
         run.trial(run.plan.trials[0].id).samples()
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_profile_pass_found_is_read_back(store: ResultsStore, make) -> None:
+    trial = make.trial()
+    writer = store.create_run(make.plan(trial))
+    attempt = writer.begin_trial(trial)
+    profile = Profile("litert", 20, 5000, (OperatorTime(0, "Conv", "Conv", "CPU", 4000, 20),))
+    attempt.add_profile(profile)
+    attempt.finish(make.record(writer, attempt))
+    stored = store.resolve(writer.run_id).trial(trial.id)
+    assert stored.profile() == profile
+    assert stored.outputs() is None
+    (stored._folder / "profile.json").write_text('{"version": 1, "nodes": 3}')
+    with pytest.raises(StoreError, match=r"profile\.json: damaged"):
+        stored.profile()
+
+
+def test_answers_keep_order_type_and_shape(store: ResultsStore, make) -> None:
+    trial = make.trial()
+    writer = store.create_run(make.plan(trial))
+    attempt = writer.begin_trial(trial)
+    answers = [np.full((1, place), place, np.int8) for place in range(12)]
+    answers[3] = np.zeros((0, 4), np.float16)
+    attempt.add_outputs(answers)
+    attempt.finish(make.record(writer, attempt))
+    stored = store.resolve(writer.run_id).trial(trial.id)
+    found = stored.outputs()
+    assert [(one.dtype, one.shape) for one in found] == [(one.dtype, one.shape) for one in answers]
+    assert all(np.array_equal(ours, one) for ours, one in zip(found, answers, strict=True))
+    assert stored.profile() is None
+    (stored._folder / "outputs.npz").write_bytes(b"PK broken")
+    with pytest.raises(StoreError, match=r"outputs\.npz"):
+        stored.outputs()
+
+
+def test_a_record_can_be_amended_when_the_run_is_known(store: ResultsStore, make) -> None:
+    trial = make.trial()
+    writer = store.create_run(make.plan(trial))
+    attempt = writer.begin_trial(trial)
+    record = make.record(writer, attempt)
+    attempt.finish(record)
+    amended = replace(record, outcome=Outcome.INVALID, reason="it fell back")
+    writer.amend(amended)
+    assert writer.outcomes() == {trial.id: Outcome.INVALID}
+    assert store.resolve(writer.run_id).trial(trial.id).record == amended
+    writer.close("complete")
+    again = store.resume_run(writer.run_id)
+    assert again.outcomes() == {trial.id: Outcome.INVALID}
+    again.close("complete")

@@ -257,7 +257,16 @@ public final class Service {
         loaded.with("inputs", Tensor.wire(model.inputs()));
         loaded.with("outputs", Tensor.wire(model.outputs()));
         loaded.with("cache_state", cacheState).with("engine", model.facts());
-        post(loaded.with("placement", model.placement()), "answers");
+        post(loaded.with("placement", placement(request)), "answers");
+    }
+
+    private Map<String, Object> placement(LoadRequest request) {
+        Map<String, Object> found = new LinkedHashMap<>(model.placement());
+        String mapped = request.delegate.equals("cpu") ? null : Libraries.mapped();
+        if (mapped != null) {
+            found.put("libraries", mapped);
+        }
+        return found;
     }
 
     /** When the process started, the first time it is asked for; 0 later. */
