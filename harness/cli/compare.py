@@ -133,6 +133,8 @@ def _row_document(row: CellComparison, factors: tuple[str, ...]) -> dict[str, ob
         "reason": comparison.reason or None,
         "findings": [{"id": item.id, "seen": item.seen} for item in row.findings],
         "doubts_on_trials": list(row.doubts),
+        "repeated_blocks": dict(zip(("reference", "candidate"), row.repeated, strict=True)),
+        "ratio_over_all_blocks": _interval(row.over_all_blocks),
     }
 
 
@@ -219,12 +221,23 @@ def _notes(compared: Compared) -> list[str]:
     lines += [
         _disagreement(row) for row in compared.rows if row.comparison.bootstrap_agrees is False
     ]
+    lines += [_repeated(row) for row in compared.rows if any(row.repeated)]
     found = {item.id for row in compared.rows for item in row.findings}
     lines += [f"{name}: {KINDS[name].summary} {KINDS[name].advice}" for name in sorted(found)]
     lines += compared.unpaired
     if confirmed := sum(row.confirmed_worse for row in compared.rows):
         lines.append(f"confirmed worse beyond the margin: {confirmed} of {len(compared.rows)}")
     return lines
+
+
+def _repeated(row: CellComparison) -> str:
+    theirs, ours = row.repeated
+    every = row.over_all_blocks
+    ratio = f"; over all blocks the ratio is {every.value:.3f}" if every else ""
+    return (
+        f"{_cell(row)}: sensors had {ours:.0f} blocks of the candidate measured again and "
+        f"{theirs:.0f} of the reference{ratio}"
+    )
 
 
 def _disagreement(row: CellComparison) -> str:

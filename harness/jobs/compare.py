@@ -28,7 +28,9 @@ from harness.stats.comparison import (
     control_false_discoveries,
     survives_session_effect,
 )
+from harness.stats.interval import Estimate
 from harness.stats.margins import margin_of
+from harness.stats.ratio import log_ratio_interval
 from harness.stats.samples import Int64Array, Samples
 from harness.stats.summary import PERCENTILES, undisturbed
 from harness.store.run_reader import RunReader
@@ -42,7 +44,7 @@ from harness.validity.comparability import (
     separate_sessions,
     single_unit,
 )
-from harness.validity.disturbance import unequal_repeats
+from harness.validity.disturbance import is_from_blocks, unequal_repeats
 from harness.validity.limits import describe
 
 #: The factor of runs with arms: their trials were measured in quads and are judged within them.
@@ -82,6 +84,23 @@ class CellComparison:
             sum(values_of(side, "repeated_blocks")) for side in (self.reference, self.candidate)
         )
         return reference, candidate
+
+    @property
+    def over_all_blocks(self) -> Estimate | None:
+        """The ratio with the disturbed blocks in it; None where there are none, or for metrics
+        other than the median latency.
+        """
+        if self.metric != "latency_p50_ns" or not any(self.repeated):
+            return None
+        theirs, ours = (
+            [
+                record.metrics.get("latency_p50_all_ns", record.metrics[self.metric])
+                for record in side.records
+                if self.metric in record.metrics
+            ]
+            for side in (self.reference, self.candidate)
+        )
+        return log_ratio_interval(ours, theirs) if theirs and ours else None
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -237,7 +256,7 @@ def _comparison(reference: Side, candidate: Side, metric: str, question: Questio
     else:
         found = compare(theirs, ours, margin=margin, better=better)
     shares = (values_of(side, "repeated_percent") for side in (reference, candidate))
-    unequal = unequal_repeats(*shares)
+    unequal = unequal_repeats(*shares) if is_from_blocks(metric) else None
     if unequal is not None and found.verdict is not Verdict.INCONCLUSIVE:
         return replace(found, verdict=Verdict.INCONCLUSIVE, reason=unequal)
     return found

@@ -26,6 +26,7 @@ PATIENCE_NS = 90 * NS_PER_S
 #: twentieth of one side moves its median by no more than from the 50th to the 47th percentile.
 UNEQUAL_PERCENT = 5.0
 _CAP = frequency_max("")
+_FROM_BLOCKS = ("latency_", "input_", "invoke_", "output_", "throughput_", "cpu_per_inference_")
 
 
 def is_repeatable(cell: Cell) -> bool:
@@ -144,6 +145,11 @@ class Disturbances:
         since_ns = self._pending[0].started_at_ns if self._pending else self._latest_ns
         for guard in self._guards.values():
             guard.wrong = [one for one in guard.wrong if one[1] > since_ns]
+
+
+def is_from_blocks(metric: str) -> bool:
+    """Whether a metric is made of the undisturbed blocks, so that leaving some out can bend it."""
+    return metric.startswith(_FROM_BLOCKS)
 
 
 def unequal_repeats(reference: Collection[float], candidate: Collection[float]) -> str | None:

@@ -68,6 +68,9 @@ def test_unequal_shares_of_repeated_blocks_decide_nothing(lab, cell):
         assert row.comparison.ratio.value == pytest.approx(1.06)
         if percent == 20.0:
             assert "20 % of the candidate's" in row.comparison.reason
+            (memory,) = compare_within(run, replace(by_engine, metrics=("rss_peak_bytes",))).rows
+            assert memory.word == "larger"  # has nothing to do with blocks
+        assert row.over_all_blocks.value == pytest.approx(1.06 * 1.1)
 
 
 def test_other_keys_are_not_mixed(lab, cell):
