@@ -9,6 +9,7 @@ model takes four floats and gives four zeros.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -108,6 +109,8 @@ class ScriptedRunner:
         self._listener.close()
         for connection in self._door._connections():  # the links of a process that is gone
             connection.close()
+        if (memory := service._memory._file) is not None:  # a process would end with it
+            os.close(memory)
 
 
 class _Life(Lifeline):

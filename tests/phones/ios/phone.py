@@ -195,9 +195,10 @@ class Phone:
             link.cut()
 
     def detach(self) -> None:
-        """The cable is pulled."""
+        """The cable is pulled, and no current comes through it."""
         if self.attached:
             self.attached = False
+            self.physics.set_plugged(False)
             self.cut_links()
             self.on_attachment(self, False)
 
@@ -205,6 +206,7 @@ class Phone:
         """The cable is plugged in again."""
         if not self.attached:
             self.attached = True
+            self.physics.set_plugged(True)
             self.on_attachment(self, True)
 
     def reset_usb(self) -> None:
