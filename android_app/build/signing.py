@@ -3,17 +3,18 @@
 The key is made once, in ``android_app/debug.p12``, and kept out of git: a private key in a public
 repository would let anybody replace an installed runner. RSA signatures of the same bytes with the
 same key are the same bytes, so two builds of a checkout are equal; between checkouts only the
-signature differs.
+signature differs, unless ``BENCHFARM_ANDROID_KEY`` names one key file for all of them.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from android_app.build import tools
 from android_app.build.layout import APP, MIN_SDK
 
-KEY = APP / "debug.p12"
+KEY = Path(os.environ.get("BENCHFARM_ANDROID_KEY") or APP / "debug.p12")
 #: Protects nothing: whoever can read the file can read this line.
 _PASSWORD = "benchfarm"  # noqa: S105
 _ALIAS = "runner"
@@ -42,7 +43,7 @@ def verify(path: Path) -> None:
 def _require_key() -> None:
     if KEY.is_file():
         return
-    fresh = KEY.with_suffix(".new")
+    fresh = KEY.with_suffix(f".{os.getpid()}")
     fresh.unlink(missing_ok=True)
     tools.run(
         [

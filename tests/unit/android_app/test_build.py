@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import struct
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +20,7 @@ from android_app.build.layout import FLAVOURS, WHEEL_FLAVOURS
 
 APK = "benchfarm-runner-tflite-arm64-v8a.apk"
 JAR = "benchfarm-runner.jar"
+ROOT = Path(__file__).parents[3]
 
 
 def test_two_builds_are_the_same_bytes(built, tmp_path, capsys):
@@ -47,6 +52,21 @@ def test_the_signature(built):
     said = tools.run(["apksigner", "verify", "--verbose", built / APK])
     assert "Verified using v2 scheme (APK Signature Scheme v2): true" in said
     assert "Verified using v3 scheme (APK Signature Scheme v3): true" in said
+
+
+def test_checkouts_with_one_key_sign_alike(built, tmp_path):
+    """The key is made where it is not there, and then kept."""
+    code = "from pathlib import Path; import sys; from android_app.build import signing;"
+    code += "signing.sign(Path(sys.argv[1]), Path(sys.argv[2]))"
+    key = {"BENCHFARM_ANDROID_KEY": str(tmp_path / "one.p12")}
+    signed = [tmp_path / name for name in ("1.apk", "2.apk")]
+    for path in signed:
+        command = [sys.executable, "-c", code, str(built / APK), str(path)]
+        subprocess.run(command, env=os.environ | key, cwd=ROOT, check=True)
+        apk.signing.verify(path)
+    assert signed[0].read_bytes() == signed[1].read_bytes()
+    assert signed[0].read_bytes() != (built / APK).read_bytes()
+    assert [path.name for path in tmp_path.iterdir() if "p12" in path.name] == ["one.p12"]
 
 
 def test_a_changed_apk_is_refused(built, tmp_path):
