@@ -76,7 +76,7 @@ def nightly(
     choices = campaign.Choices(
         results, label, selectors=tuple(parse_selector(text) for text in selectors)
     )
-    ended = campaign.start(wanted, choices)
+    ended = _retried(campaign.start(wanted, choices), choices, store)
     first = store.resolve(ended.run_id)
     night = first_look(first, wanted.limits, files.calibrations())
     again, why_not = _again(night, ended, wanted, choices, store)
@@ -98,6 +98,24 @@ def _tonight(path: Path, overrides: Sequence[str]) -> Scenario:
     return load(path, [*overrides, f"finish_by={end.isoformat(timespec='seconds')}"])
 
 
+def _retried(ended: Ended, choices: Choices, store: ResultsStore) -> Ended:
+    """The run after one more attempt at its quads that lost a trial."""
+    from dataclasses import replace
+
+    from harness.cli import campaign
+    from harness.cli.outcome import incomplete
+    from harness.errors import HarnessError
+
+    if ended.interrupted or not incomplete(store.resolve(ended.run_id)):
+        return ended
+    click.echo("quads that lost a trial are measured once more", err=True)
+    try:
+        return campaign.resume(ended.run_id, replace(choices, retry_failed=True))
+    except HarnessError as error:
+        click.echo(f"they stay as they are: {error}", err=True)
+        return ended
+
+
 def _again(
     night: Night, ended: Ended, scenario: Scenario, choices: Choices, store: ResultsStore
 ) -> tuple[RunReader | None, str]:
@@ -115,7 +133,8 @@ def _again(
     click.echo(f"{len(suspects) // 2} suspected, measured again before they count", err=True)
     only = replace(choices, wanted=lambda trial: trial.cell.key in suspects)
     try:
-        return store.resolve(campaign.start(scenario, only).run_id), ""
+        done = _retried(campaign.start(scenario, only), choices, store)
+        return store.resolve(done.run_id), ""
     except HarnessError as error:  # what was measured is judged all the same
         return None, f"it could not be measured again: {error}"
 

@@ -136,9 +136,10 @@ def confirmed(night: Night, again: RunReader | None, why_not: str = "") -> Night
     """The night after fresh quads of its suspects; ``why_not`` where there are none."""
     runs = (*night.runs, again) if again is not None else night.runs
     fresh = {_pair_key(pair): pair for pair in pair_arms(again, sides_of(again))} if again else {}
+    records = _by_cell(again.records()) if again else {}
     readers = {run.run_id: run for run in runs}
     decided = (
-        _decided(row, fresh.get((row.reference.cell.key, row.candidate.cell.key)), why_not)
+        _decided(row, fresh.get((row.reference.cell.key, row.candidate.cell.key)), records, why_not)
         if row.suspected
         else row
         for row in night.rows
@@ -181,7 +182,12 @@ def _settled(row: NightRow) -> NightRow:
     return replace(row, reason=row.reason or row.comparison.reason)
 
 
-def _decided(row: NightRow, fresh: Pair | None, why_not: str) -> NightRow:
+def _decided(
+    row: NightRow,
+    fresh: Pair | None,
+    records: Mapping[str, Sequence[TrialRecord]],
+    why_not: str,
+) -> NightRow:
     """A suspect's status by its fresh quads."""
     if fresh is None:
         return replace(row, reason=why_not or "it was not measured again")
@@ -191,7 +197,8 @@ def _decided(row: NightRow, fresh: Pair | None, why_not: str) -> NightRow:
         reason = again.reason or "the repetition differs in " + "; ".join(map(str, changed))
         return replace(row, status=Status.INCOMPARABLE, again=again, reason=reason)
     if again.difference is None or again.ratio is None:
-        return replace(row, again=again, reason=f"the repetition has {again.reason}")
+        _, reason = _why_nothing(fresh, records, again.reason)
+        return replace(row, again=again, reason=f"the repetition: {reason}")
     pooled = replace(
         row,
         reference=_pooled(row.reference, fresh[0]),

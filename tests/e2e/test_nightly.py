@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
+import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import psutil
 import pytest
 
 #: A night of a tiny model: seconds. Memory and load times are no matter here.
@@ -167,3 +172,33 @@ def test_calibration_is_kept_and_shown(benchfarm, write_scenario, results) -> No
     assert {item["id"] for row in void["comparisons"] for item in row["findings"]} == {
         "CALIBRATION-VOID"
     }
+
+
+def test_a_quad_that_lost_a_trial_is_measured_once_more(
+    start_benchfarm, write_scenario, results
+) -> None:
+    load = [{"kind": "sustained", "seconds": 1}]
+    scenario = write_scenario(loads=load, repeats=4, arms={"equal": True}, limits=GENEROUS)
+    process = start_benchfarm("nightly", scenario)
+    _runner_of(process).send_signal(signal.SIGSEGV)
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stdout + stderr
+    assert "quads that lost a trial are measured once more" in stderr
+    (run,) = (results / "runs").iterdir()
+    trials = [json.loads(path.read_text("utf-8")) for path in run.glob("trials/*/trial.json")]
+    assert {trial["outcome"] for trial in trials} == {"OK"}
+    again = {trial["trial"]["quad"] for trial in trials if trial["attempt"] == 2}
+    assert len(again) == 1
+    assert sum(trial["attempt"] == 2 for trial in trials) == 4
+
+
+def _runner_of(process: subprocess.Popen[str]) -> psutil.Process:
+    """The first runner that the background night starts."""
+    host = psutil.Process(process.pid)
+    while process.poll() is None:
+        for child in host.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "device_agents.local.runner" in " ".join(child.cmdline()):
+                    return child
+        time.sleep(0.02)
+    pytest.fail("the night ended before a runner was seen")
