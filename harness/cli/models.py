@@ -107,13 +107,27 @@ def build_models(names: tuple[str, ...], catalogue_file: Path | None, **choices:
     families = [name for name in names if name not in files]
     if files:
         _build_files(files, **choices)
-    elif choices["method"] is not None:
-        raise click.UsageError("--method is for a FILE; a family's variants have their method")
+    else:
+        _refuse_for_families(choices)
     if families and choices["calibration"] is not None:
         _recalibrate(families, catalogue_file, **choices)
     elif families or not files:
         _build_families(tuple(families), catalogue_file)
     return 0
+
+
+def _refuse_for_families(choices: dict[str, Any]) -> None:
+    """What would be ignored is refused."""
+    for key, option in (
+        ("method", "--method"), ("policy", "--policy"), ("parameters", "-p"), ("shapes", "--shape"),
+    ):  # fmt: skip
+        if choices[key]:
+            raise click.UsageError(
+                f"{option} is for a FILE; a family's variants say in a catalogue file how they are "
+                "made: write one of your own and give --catalogue"
+            )
+    if choices["name"] is not None and choices["calibration"] is None:
+        raise click.UsageError("--as names what --calibration or --method makes; add one of them")
 
 
 def _recalibrate(names: list[str], catalogue_file: Path | None, **choices: Any) -> None:

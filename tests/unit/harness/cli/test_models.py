@@ -162,3 +162,32 @@ def test_a_file_with_free_dimensions_is_shown_and_verified_once_they_are_fixed(
     verified = call("verify", path, "--shape", "x=1,3,4")
     assert verified.return_value == 0, verified.output
     assert "it runs (8 samples)" in verified.output
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--method", "fp16"], "--method is for a FILE"),
+        (["--policy", "p.yaml"], "--policy is for a FILE"),
+        (["-p", "granularity=tensor"], "-p is for a FILE"),
+        (["--shape", "x=1,2"], "--shape is for a FILE"),
+        (["--as", "mine"], "--as names what --calibration or --method makes"),
+        (["--as", "mine", "--calibration", "x.npz", "digits/fp32"], "--as names one variant"),
+    ],
+)
+def test_options_that_a_family_would_ignore_are_refused(
+    call: Call, words: list[str], told: str
+) -> None:
+    assert told in str(call("build", "digits/int8-static", *words).exception)
+
+
+def test_a_familys_variant_on_data_of_ones_own(call: Call, tmp_path: Path) -> None:
+    import numpy as np
+
+    np.savez(tmp_path / "few.npz", image=np.random.default_rng(0).random((9, 8, 8, 1), np.float32))
+    made = call("build", "digits/int8-static", "--calibration", tmp_path / "few.npz", "--as", "own")
+    assert made.exception is None, made.exception
+    assert "digits/own tflite: 0.30 times the size" in made.output
+    assert "calibrated on 9 samples; 100 to 1000 are advised" in made.output
+    assert "digits/own" in call("list").output
+    assert "data few.npz" in call("show", "digits/own").output
