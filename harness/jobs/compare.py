@@ -226,7 +226,7 @@ def _row(
         *single_unit(reference, candidate, question.factors, units),
         *doubts(question.calibrations, candidate.facts),
     )
-    comparison = _comparison(reference, candidate, metric, question)
+    comparison = compare_sides(reference, candidate, metric, question)
     in_quads = question.factors == BY_ARM  # the bootstrap knows no neighbours
     if comparison.difference is not None and metric in PERCENTILES and not in_quads:
         checked = bootstrap_ratio(
@@ -236,7 +236,8 @@ def _row(
     return CellComparison(reference, candidate, metric, comparison, findings)
 
 
-def _comparison(reference: Side, candidate: Side, metric: str, question: Question) -> Comparison:
+def compare_sides(reference: Side, candidate: Side, metric: str, question: Question) -> Comparison:
+    """The verdict on one metric of two sides, before it is adjusted for the number of verdicts."""
     declared = margin_of(metric)
     margin = declared.relative if question.margin is None else question.margin
     theirs, ours = values_of(reference, metric), values_of(candidate, metric)

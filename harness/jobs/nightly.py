@@ -15,18 +15,12 @@ from enum import StrEnum
 from harness.findings import Finding
 from harness.fleet.curfew import DROPPED
 from harness.jobs.causes import likely_causes
-from harness.jobs.compare import BY_ARM, values_of
+from harness.jobs.compare import BY_ARM, Question, compare_sides, values_of
 from harness.jobs.pairing import Pair, pair_arms, quads_of, sides_of
 from harness.metrics import METRICS
 from harness.record import Cell, Outcome, TrialRecord
 from harness.scenario import Limit
-from harness.stats.comparison import (
-    Better,
-    Comparison,
-    Verdict,
-    compare_quads,
-    control_false_discoveries,
-)
+from harness.stats.comparison import Comparison, Verdict, control_false_discoveries
 from harness.stats.margins import comparable_metrics, margin_of
 from harness.store.run_reader import RunReader
 from harness.validity.calibration import Calibration, doubts
@@ -227,15 +221,7 @@ def _excludes_one(again: Comparison, metric: str) -> bool:
 
 
 def _compared(pair: Pair, metric: str, bound: float | None) -> Comparison:
-    reference, candidate = pair
-    margin = margin_of(metric).relative if bound is None else bound
-    if values_of(reference, metric) and values_of(candidate, metric):
-        differing = differences(reference, candidate, BY_ARM)
-        if differing:
-            reason = "the arms differ in " + "; ".join(map(str, differing))
-            return Comparison(Verdict.INCOMPARABLE, margin, reason)
-    better: Better = "higher" if METRICS[metric].better == "higher" else "lower"
-    return compare_quads(quads_of(reference, candidate, metric), margin=margin, better=better)
+    return compare_sides(*pair, metric, Question(BY_ARM, margin=bound))
 
 
 def _why_nothing(

@@ -124,7 +124,7 @@ def test_arms_that_differ_in_more_are_incomparable(night):
     """As a reference from another phone, batch or operating system would be."""
     found = look(night(STEADY, SLOWER, {"batch": 2}))
     assert {row.status for row in found.rows} == {Status.INCOMPARABLE}
-    assert latency(found).reason == "the arms differ in batch (1 against 2)"
+    assert latency(found).reason == "differ in batch (1 against 2)"
     assert found.suspects == frozenset()
 
 
