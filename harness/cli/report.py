@@ -54,7 +54,20 @@ def report(
     folder = out or readers[0].folder / "report"
     for path in write_reports(readers, wanted, folder, request, style):
         click.echo(path)
+    if "figures" in wanted:
+        for path in _history(results, folder / "figures" / "nightly", style):
+            click.echo(path)
     return 0
+
+
+def _history(results: Path, folder: Path, style: str) -> list[Path]:
+    """Figures of the lab's nights, where there were enough of them."""
+    from harness.store.lab_files import LabFiles
+    from reports.plots.history import history_plots
+    from reports.plots.write import write_figures
+
+    plots = list(history_plots(LabFiles(results).history()[0]))
+    return write_figures(plots, folder, style) if plots else []
 
 
 def _request(

@@ -9,14 +9,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from harness.stats.interval import Estimate, geometric_mean_interval
+from harness.stats.operators import by_type
+from harness.units import NS_PER_MS
 from reports import labels
 from reports.accuracy import ACCURACY_METRICS, accuracy_cells
 from reports.compare import advantage, groups
 from reports.marks import marks_for
 from reports.model import CellView, ReportModel
+from reports.operators import NOTE as PROFILE_NOTE
 from reports.paper.pivot import NOTE, metric_column
 from reports.paper.table import PaperColumn, PaperEntry, PaperTable, number, with_best
 from reports.summary import varying
+from reports.text import one_line
 
 _LATENCY = ("latency_p50_ns", "latency_p90_ns", "latency_p99_ns", "throughput_per_s")
 _STARTUP = ("import_ns", "load_ns", "prepare_ns", "first_ns", "latency_p50_ns", "rss_peak_bytes")
@@ -39,6 +43,7 @@ def paper_tables(model: ReportModel) -> tuple[PaperTable, ...]:
         _metrics("accuracy", "Accuracy", accuracy_cells(model), ACCURACY_METRICS, model),
         _metrics("sustained", "Sustained load", _with(timed, "late_p50_ns"), _SUSTAINED, model),
         _metrics("energy", "Energy per inference", _with(timed, *_ENERGY[:2]), _ENERGY, model),
+        _operators(model),
         _capability(model),
     ]
     return tuple(table for table in made if table is not None)
@@ -217,6 +222,41 @@ def _where(cell: CellView) -> tuple[str, ...]:
 
 def _artefact(cell: CellView) -> tuple[str, ...]:
     return (cell.digest, *_where(cell))
+
+
+def _operators(model: ReportModel) -> PaperTable | None:
+    """Time per type of operator and processor, from the profile pass."""
+    cells = [cell for cell in model.cells if cell.profile is not None]
+    if not cells:
+        return None
+    columns = (
+        PaperColumn("Model"),
+        PaperColumn("Engine"),
+        PaperColumn("Operator"),
+        PaperColumn("Processor"),
+        PaperColumn("nodes", "", "operator_nodes"),
+        PaperColumn("time", "ms", "operator_ns", NS_PER_MS),
+        PaperColumn("share", "%", "operator_share", 0.01),
+    )
+    rows = [row for cell in cells for row in _operator_rows(cell, columns)]
+    return PaperTable("operators", "Time per operator", columns, tuple(rows), note=PROFILE_NOTE)
+
+
+def _operator_rows(
+    cell: CellView, columns: Sequence[PaperColumn]
+) -> Iterator[tuple[PaperEntry, ...]]:
+    profile = cell.profile
+    if profile is None:
+        return
+    whole_ns = max(profile.whole_ns, sum(node.total_ns for node in profile.nodes))
+    for item in by_type(profile):
+        values = (item.nodes, item.total_ns / profile.runs, item.total_ns / max(whole_ns, 1))
+        numbers = (
+            number(Estimate(float(v), None, None, 1), column, simulated=cell.simulated)
+            for v, column in zip(values, columns[4:], strict=True)
+        )
+        texts = (cell.facets["model"], cell.facets["engine"], item.op_type, item.processor)
+        yield (*(one_line(text) for text in texts), *numbers)
 
 
 def _capability(model: ReportModel) -> PaperTable | None:

@@ -97,3 +97,21 @@ def test_markdown_marks_best_and_doubts(demo) -> None:
     text = tables_markdown(paper_tables(demo))
     assert "**7.660(52)**" in text
     assert "INTERFERENCE" in text
+
+
+def test_operators_by_processor(made_up) -> None:
+    from harness.stats.operators import OperatorTime, Profile
+
+    cell = made_up.make_cell(purpose="profile")
+    plan = made_up.make_plan([cell], 1)
+    nodes = (
+        OperatorTime(0, "conv", "CONV_2D", "CPU", 6_000_000, 2),
+        OperatorTime(1, "add", "ADD", "CPU", 2_000_000, 2),
+    )
+    source = made_up.make_trial(plan.trials[0], p50_ms=9, seed=1)
+    source.profiled = Profile("tflite", 2, 8_000_000, nodes)
+    table = by_name(build_report([made_up.MemoryRun(plan, {plan.trials[0].id: source})]))
+    rows = table["operators"].rows
+    assert [row[2] for row in rows] == ["CONV_2D", "ADD"]
+    assert rows[0][5].estimate.value == pytest.approx(3e6)
+    assert rows[0][6].shown.value == "75"
