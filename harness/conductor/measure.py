@@ -58,7 +58,7 @@ class Measurement:
         program = Program(self._attempt.trial.cell)
         self._ping()
         self._idle()
-        self._take(self._telemetry.poll())  # the start state of what guards the blocks
+        self._look()  # the start state of what guards the blocks
         with ExitStack() as phases:
             phases.enter_context(self._log.phase("WARM" if program.warming else "MEASURE"))
             warming = program.warming
@@ -115,12 +115,16 @@ class Measurement:
         """Whether the load is done, nothing disturbed being left to do again."""
         if not program.done:
             return False
-        if self._disturbances.watching:
-            self._take(self._telemetry.poll(final=True))
+        self._look()
         again = self._repeat_disturbed(program, final=True)
         if again:
             self._send(Append(again))
         return not again
+
+    def _look(self) -> None:
+        """Read also what is slow to read, while nothing is timed, for those that guard blocks."""
+        if self._disturbances.watching:
+            self._take(self._telemetry.poll(final=True))
 
     def _repeat_disturbed(self, program: Program, *, final: bool = False) -> tuple[Block, ...]:
         again: list[Block] = []

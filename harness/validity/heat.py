@@ -62,14 +62,29 @@ class TimedPart:
         return float(self.ends_ns[-1] - self.begins_ns[0]) * 1e-9 if len(self.begins_ns) else 0.0
 
     def values(self, trace: Trace | None) -> NDArray[np.float64]:
-        """The readings within, those that are no numbers left out."""
+        """The readings that speak for it, each for the time since the one before.
+
+        So also a sensor counts that is too slow to be read while something is timed, and is read
+        right after. Readings that are no numbers count as none.
+        """
         if trace is None or not len(self.begins_ns):
             return np.empty(0)
-        at_ns, value = trace.at_ns, trace.value
-        block = np.searchsorted(self.begins_ns, at_ns, side="right") - 1
-        inside = (block >= 0) & (at_ns <= self.ends_ns[np.maximum(block, 0)])
-        found: NDArray[np.float64] = value[inside & np.isfinite(value)]
+        numbers = np.isfinite(trace.value)
+        at_ns, value = trace.at_ns[numbers], trace.value[numbers]
+        since_ns = np.concatenate([at_ns[:1] - 1, at_ns[:-1]])
+        block = np.searchsorted(self.begins_ns, at_ns, side="left") - 1
+        found: NDArray[np.float64] = value[
+            (block >= 0) & (self.ends_ns[np.maximum(block, 0)] > since_ns)
+        ]
         return found
+
+    def before(self, trace: Trace) -> NDArray[np.float64]:
+        """The last reading before it, if there is one."""
+        begin_ns = self.begins_ns[0] if len(self.begins_ns) else 0
+        earlier: NDArray[np.float64] = trace.value[
+            np.isfinite(trace.value) & (trace.at_ns <= begin_ns)
+        ]
+        return earlier[-1:]
 
 
 def no_thermal_sensor(cooling: Cooling | None) -> Iterator[Finding]:
@@ -167,10 +182,11 @@ def _canary(states: Sequence[DeviceState]) -> Iterator[str]:
 
 def _warmer(traces: Traces, part: TimedPart) -> Iterator[str]:
     for name, trace in traces.items():
-        values = part.values(trace)
-        if not name.startswith("temperature.") or len(values) < 2 * _SMOOTH:
+        values = np.concatenate([part.before(trace), part.values(trace)])
+        if not name.startswith("temperature.") or len(values) < 2:
             continue
-        rise_c = float(np.median(values[-_SMOOTH:]) - np.median(values[:_SMOOTH]))
+        few = min(_SMOOTH, len(values) // 2)
+        rise_c = float(np.median(values[-few:]) - np.median(values[:few]))
         if rise_c >= _step(name):
             sensor = name.removeprefix("temperature.").removesuffix("_c")
             yield f"latency rose while {sensor} became {rise_c:.1f} °C warmer"

@@ -12,7 +12,8 @@ from harness.conditions import Gates
 from harness.conductor.conductor import Conductor, RunContext, TrialJob
 from harness.conductor.inputs import InputFactory
 from harness.conductor.progress import Silent
-from harness.record import DeviceFacts, Outcome, RunPlan, Trial, TrialRecord
+from harness.device import Reading
+from harness.record import ChannelRecord, DeviceFacts, Outcome, RunPlan, Trial, TrialRecord
 from harness.scenario import (
     Burst,
     Offline,
@@ -216,3 +217,36 @@ def test_drifting_clocks_are_laid_over_each_other(measure, make_trial, scripted,
     for block in tainted:
         host_s = (block.started_at_ns - scripted.script.clock_offset_ns) / 1e9 / (1 + ppm * 1e-6)
         assert 6997 <= host_s <= 7003
+
+
+class SlowSensor:
+    """What ``dumpsys`` tells: read at the begin, at the end, and never while something is timed."""
+
+    def __init__(self, clock, script) -> None:
+        self._clock, self._script = clock, script
+
+    def channels(self):
+        return (ChannelRecord(SCREEN_ON, "0 or 1", "host", "dumpsys power"),)
+
+    def attach(self, runner: object) -> None:
+        pass
+
+    def poll(self, *, final: bool = False):
+        now_ns = self._clock.monotonic_ns()
+        if not final:
+            return []
+        assert not self._script.busy
+        return [Reading(SCREEN_ON, now_ns, 1.0 if now_ns < 10e9 else 0.0)]
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_sensor_that_is_read_only_around_the_load_guards_it(
+    measure, make_trial, scripted
+) -> None:
+    scripted.script.telemetry = SlowSensor
+    record, stored = measure(make_trial(SingleStream(BARE, min_seconds=20.0, min_inferences=10)))
+    tainted = [block for block in stored.blocks() if block.tainted]
+    assert len(tainted) == len(stored.blocks())  # nobody knows when it went off
+    assert "screen went off" in found(record, "STILL-DISTURBED")

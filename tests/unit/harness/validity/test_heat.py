@@ -47,6 +47,17 @@ class TestThrottled:
         (text,) = seen(trial, "THERMAL-THROTTLED")
         assert text == "thermal status rose to moderate (42.9 % of the readings)"
 
+    def test_sensors_that_are_read_only_around_the_timed_part(self, evidence) -> None:
+        around = {
+            THERMAL_STATUS: series(0.0, 1.0, step_s=75, start_s=-2),
+            SKIN_TEMPERATURE: series(30.0, 36.0, step_s=75, start_s=-2),
+        }
+        (text,) = seen(evidence(latency_ns=SLOWER, traces=around), "THERMAL-THROTTLED")
+        assert "thermal status rose to light" in text
+        assert "latency rose while skin became 6.0 °C warmer" in text
+        before = {THERMAL_STATUS: series(0.0, 3.0, 0.0, step_s=10, start_s=-30)}
+        assert not seen(evidence(traces=before), "THERMAL-THROTTLED")
+
     def test_a_lowered_cap(self, evidence) -> None:
         trial = evidence(traces={CAP: series(*[2.8e6] * 40, *[1.5e6] * 30)})
         assert seen(trial, "THERMAL-THROTTLED") == ["policy4 capped at 1500 MHz of 2800 MHz"]
@@ -90,7 +101,7 @@ class TestThrottled:
     def test_heat_in_repeated_blocks_is_not_in_the_number(self, evidence) -> None:
         blocks = [BlockRecord(n, True, 100, n * 10**9, (n + 1) * 10**9, 10**9) for n in range(9)]
         status = series(0, 0, 0, 2, 2, 0, 0, 0, 0)
-        clean = [block for block in blocks if block.seq not in (3, 4)]
+        clean = [block for block in blocks if block.seq not in (2, 3, 4)]
         traces = {THERMAL_STATUS: status}
         assert seen(evidence(blocks=blocks, traces=traces), "THERMAL-THROTTLED")
         assert not seen(evidence(blocks=clean, traces=traces), "THERMAL-THROTTLED")
