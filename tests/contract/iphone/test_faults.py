@@ -265,3 +265,46 @@ def test_a_key_may_be_missing(key, farm, pymobiledevice3, clients):
     assert key in pymobiledevice3(clients.battery)
     simulated.phones[0].condition.missing_keys.add(key)
     assert key not in pymobiledevice3(clients.battery)
+
+
+def test_a_lost_image_is_mounted_again(farm, pymobiledevice3, clients, tmp_path):
+    simulated = farm("iphone12-ios16")
+    simulated.fault(0, "image-lost@now")
+    image, signature = tmp_path / "image.dmg", tmp_path / "image.dmg.signature"
+    image.write_bytes(bytes(300_000))
+    signature.write_bytes(bytes(128))
+
+    async def work():
+        from pymobiledevice3.services.mobile_image_mounter import DeveloperDiskImageMounter
+
+        async with clients.session() as phone, DeveloperDiskImageMounter(phone) as mounter:
+            assert await mounter.copy_devices() == []
+            await mounter.mount(image, signature)
+            assert len(await mounter.copy_devices()) == 1
+        async with clients.control() as processes:
+            return await processes.launch(RUNNER)
+
+    assert pymobiledevice3(work) > 0
+
+
+def test_developer_mode_is_turned_on_by_a_restart(farm, pymobiledevice3, clients):
+    simulated = farm("iphone15-ios18")
+    simulated.fault(0, "developer-off@now")
+
+    async def work():
+        from pymobiledevice3.exceptions import DeviceHasPasscodeSetError
+        from pymobiledevice3.services.amfi import AmfiService
+
+        async with clients.session() as phone:
+            before = await phone.get_value("com.apple.security.mac.amfi", "DeveloperModeStatus")
+            simulated.phones[0].condition.passcode_locked = True
+            with pytest.raises(DeviceHasPasscodeSetError):
+                await AmfiService(phone).enable_developer_mode()
+            simulated.phones[0].condition.passcode_locked = False
+            await AmfiService(phone).enable_developer_mode()
+        async with clients.session() as phone:
+            after = await phone.get_value("com.apple.security.mac.amfi", "DeveloperModeStatus")
+        return before, after
+
+    assert pymobiledevice3(work) == (False, True)
+    assert not simulated.phones[0].condition.image_mounted  # the restart took it

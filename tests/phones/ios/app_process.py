@@ -240,7 +240,12 @@ async def scripted_program(start: Start) -> Running:
     """A runner as warm and as fast as the phone's physics."""
     phone = start.app.phone
     assert phone is not None
-    facts: dict[str, m.Scalar] = {"runner": "ios", "language": "scripted", "pid": start.pid}
+    facts: dict[str, m.Scalar] = {
+        "runner": "ios",
+        "language": "scripted",
+        "pid": start.pid,
+        "low_power_mode": phone.condition.low_power_mode,
+    }
     runner = ScriptedRunner(
         store=start.store,
         spool=start.spool,

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import plistlib
+import socket
 import ssl
 import struct
+from contextlib import suppress
 from typing import Any, Protocol
 
 _CHUNK = 1 << 18
@@ -58,8 +60,8 @@ class Writer(Protocol):
 class Channel:
     """An ordered stream of bytes with an optional TLS layer, which a frozen phone holds back."""
 
-    def __init__(self, reader: Reader, writer: Writer) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self, reader: Reader, writer: Writer, link: socket.socket | None = None) -> None:
+        self._reader, self._writer, self._link = reader, writer, link
         self._buffer = bytearray()
         self._tls: ssl.SSLObject | None = None
         self._cut = False
@@ -179,6 +181,10 @@ class Channel:
         if not data:
             raise LinkLost("end of stream")
         await self.moving.wait()
+        if self._link is not None and hasattr(socket, "TCP_QUICKACK"):
+            # usbmuxd is a Unix socket elsewhere: no client expects to wait 40 ms for an ACK.
+            with suppress(OSError):
+                self._link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         return data
 
     async def _flush(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import socket
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -61,7 +62,9 @@ class RemoteDoor:
             assert task is not None
             self._tasks.add(task)
             try:
-                await self._serve(handler, Channel(reader, writer))
+                link = writer.get_extra_info("socket")
+                link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                await self._serve(handler, Channel(reader, writer, link))
             finally:
                 self._tasks.discard(task)
                 writer.close()

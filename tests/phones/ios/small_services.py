@@ -12,6 +12,7 @@ from phones.ios.phone import Handler, Phone
 
 _LOG_POLL_S = 0.05
 _HEARTBEAT_S = 10
+_RESTART_S = 0.2
 
 
 def syslog_relay(phone: Phone) -> Handler:
@@ -80,7 +81,7 @@ def heartbeat(phone: Phone) -> Handler:
 
 
 def amfi(phone: Phone) -> Handler:
-    """Developer Mode: 0 shows the switch, 1 turns it on (not with a passcode), 2 confirms."""
+    """Developer Mode: 0 shows the switch, 1 restarts (not with a passcode), 2 turns it on."""
 
     async def serve(channel: Channel) -> None:
         request = await channel.read_plist()
@@ -89,7 +90,9 @@ def amfi(phone: Phone) -> Handler:
         if action == 1 and phone.condition.passcode_locked:
             await channel.write_plist({"Error": "Device has a passcode set"})
             return
-        if action == 1:
+        if action == 1:  # takes effect after a restart, when somebody confirms it
+            phone.later(_RESTART_S, phone.reboot)
+        if action == 2:
             phone.condition.developer_mode = True
         await channel.write_plist({"success": True})
 

@@ -61,8 +61,9 @@ class Usbmuxd:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        channel = Channel(reader, writer)
+        link = writer.get_extra_info("socket")
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        channel = Channel(reader, writer, link)
         try:
             await self._converse(channel)
         except (LinkLost, ConnectionError, asyncio.CancelledError):
