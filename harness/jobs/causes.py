@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,8 +20,9 @@ from harness.record import OptionValue, PlacementVerdict, TrialRecord
 from harness.stats.comparison import Verdict, compare, compare_quads
 from harness.stats.interval import MIN_TRIALS
 from harness.stats.margins import margin_of
+from harness.stats.operators import by_type
 from harness.store.run_reader import RunReader
-from harness.units import BYTES_PER_MIB
+from harness.units import BYTES_PER_MIB, format_ms
 from harness.validity.comparability import Side
 
 #: What may explain a latency, in the order in which it is told.
@@ -30,6 +32,8 @@ _TELLING = (
 )
 _FREQUENCIES = ("cpu.frequency_khz.", "gpu.frequency_khz")
 _FREQUENCY_MARGIN = 0.02
+#: So many types of operators are told at most, each with such a part of the whole time.
+_OPERATORS, _OPERATOR_SHARE = 3, 0.02
 NOTHING_SEEN = (
     "nothing else was seen to differ: placement, model size, engine, frequency, memory, load times "
     "and findings are alike"
@@ -44,6 +48,7 @@ def likely_causes(
         *_placement(reference, candidate),
         *_what_ran(reference, candidate),
         *_frequencies(reference, candidate, runs),
+        *_operators(reference, candidate, runs),
         *_metrics(reference, candidate, metric),
         *_doubts(reference, candidate),
     )
@@ -116,6 +121,43 @@ def _mean_frequencies(side: Side, runs: Mapping[str, RunReader]) -> dict[str, li
             if len(values):
                 found.setdefault(channel, []).append(float(np.mean(values)))
     return found
+
+
+def _operators(reference: Side, candidate: Side, runs: Mapping[str, RunReader]) -> Iterator[str]:
+    """The types of operators that differ most, where the scenario has a profile pass."""
+    theirs, ours = _type_times(reference, runs), _type_times(candidate, runs)
+    if theirs is None or ours is None:
+        return
+    more = {kind: ours.get(kind, 0.0) - theirs.get(kind, 0.0) for kind in theirs | ours}
+    whole = sum(theirs.values())
+    telling = [kind for kind in more if abs(more[kind]) > _OPERATOR_SHARE * whole]
+    for kind in sorted(telling, key=lambda kind: -abs(more[kind]))[:_OPERATORS]:
+        op_type, processor = kind
+        yield (
+            f"operators {op_type} on {processor}: {_ms(ours.get(kind, 0.0))} an inference, "
+            f"reference {_ms(theirs.get(kind, 0.0))} (profiler on, one trial each)"
+        )
+
+
+def _type_times(side: Side, runs: Mapping[str, RunReader]) -> dict[tuple[str, str], float] | None:
+    """Nanoseconds an inference by type of operator and processor, from the arm's profile pass."""
+    for run in runs.values():
+        for trial in run.plan.trials:
+            cell = trial.cell
+            if cell.purpose != "profile" or not run.has(trial.id):
+                continue
+            if replace(cell, purpose="timing", load=side.cell.load) == side.cell:
+                found = run.trial(trial.id).profile()
+                if found is not None:
+                    return {
+                        (one.op_type, one.processor): one.total_ns / found.runs
+                        for one in by_type(found)
+                    }
+    return None
+
+
+def _ms(ns: float) -> str:
+    return f"{format_ms(ns)} ms"
 
 
 def _doubts(reference: Side, candidate: Side) -> Iterator[str]:

@@ -21,6 +21,8 @@ from harness.units import NS_PER_MS
 
 BYTES_PER_MB = 1_000_000
 J_PER_MJ = 1e-3
+#: What counts among those within the limits.
+PREFERENCES = (BY_LATENCY, BY_ACCURACY) = ("latency", "accuracy")
 _MARGIN = margin_of(LATENCY).relative
 
 
@@ -73,22 +75,30 @@ class Recommendation:
 
 
 def recommend(
-    runs: Sequence[RunReader], limits: Limits, wanted: Wanted = lambda _id, _facts: True
+    runs: Sequence[RunReader],
+    limits: Limits,
+    wanted: Wanted = lambda _id, _facts: True,
+    prefer: str = BY_LATENCY,
 ) -> list[Recommendation]:
     """One answer for each class of ``wanted`` devices; later runs replace earlier values.
 
+    Of what is within the limits the fastest is chosen, or the most accurate: see PREFERENCES.
+
     All candidates are taken for answers to one question: give runs of one task.
     """
-    return [_judge(found, limits) for found in device_classes(runs, wanted)]
+    return [_judge(found, limits, prefer) for found in device_classes(runs, wanted)]
 
 
-def _judge(found: DeviceClass, limits: Limits) -> Recommendation:
+def _judge(found: DeviceClass, limits: Limits, prefer: str) -> Recommendation:
     reference = _reference(found.candidates)
     candidates = [_with_loss(one, reference) for one in found.candidates]
-    reasons = {id(one): _objections(one, limits) for one in candidates}
-    best = _best([one for one in candidates if not reasons[id(one)]])
+    reasons = {id(one): _objections(one, limits, prefer) for one in candidates}
+    fitting = [one for one in candidates if not reasons[id(one)]]
+    by_accuracy = prefer == BY_ACCURACY
+    rank = _rank_by_accuracy if by_accuracy else _rank
+    best = min(fitting, key=rank, default=None) if by_accuracy else _best(fitting)
     ordered = sorted(
-        candidates, key=lambda one: (one is not best, bool(reasons[id(one)]), *_rank(one))
+        candidates, key=lambda one: (one is not best, bool(reasons[id(one)]), *rank(one))
     )
     judged = []
     for one in ordered:
@@ -119,7 +129,7 @@ def _with_loss(one: Candidate, reference: Candidate | None) -> Candidate:
     return replace(one, loss=loss)
 
 
-def _objections(one: Candidate, limits: Limits) -> str:
+def _objections(one: Candidate, limits: Limits, prefer: str) -> str:
     """Which limits it breaks, in words; empty where it fits."""
     found = [
         f"was not measured on {', '.join(one.missing)}" if one.missing else "",
@@ -127,6 +137,8 @@ def _objections(one: Candidate, limits: Limits) -> str:
         _above("peak RSS", one.figures.get(MEMORY), limits.rss_bytes, BYTES_PER_MB, "MB"),
         _above("energy per inference", one.energy, limits.energy_j, J_PER_MJ, "mJ"),
     ]
+    if prefer == BY_ACCURACY and one.accuracy is None:
+        found.append("its accuracy was not measured")
     if limits.accuracy_loss is not None:
         if one.loss is None:
             found.append("its loss of accuracy was not measured")
@@ -171,10 +183,18 @@ def _rank(one: Candidate) -> tuple[float, float, float]:
     return one.figures[LATENCY].value, -_share(one), float(one.cell.variant.size_bytes)
 
 
+def _rank_by_accuracy(one: Candidate) -> tuple[float, float, float]:
+    """The most accurate first; among equals the fastest, then the smallest."""
+    return -_share(one), one.figures[LATENCY].value, float(one.cell.variant.size_bytes)
+
+
 def _second(one: Candidate, best: Candidate, *, dominated: bool) -> str:
     if dominated:
         return f"{_name(best)} is at least as good in everything measured"
     ours, theirs = (each.figures[LATENCY].value / NS_PER_MS for each in (one, best))
+    less = (_share(best) - _share(one)) * 100
+    if less > 0 and ours < theirs / (1 + _MARGIN):
+        return f"faster, and {less:.2f} points less accurate than {_name(best)}"
     if ours <= theirs and _share(one) < _share(best):
         return f"about as fast as {_name(best)}, and less accurate"
     if ours <= theirs:

@@ -44,12 +44,13 @@ def test_equal_arms_raise_no_alarm(benchfarm, write_scenario, results) -> None:
 
 
 def test_a_slowdown_is_found_confirmed_and_explained(benchfarm, write_scenario, results) -> None:
-    scenario = write_scenario(**NIGHT, arms=SLOW)
+    scenario = write_scenario(**NIGHT, arms=SLOW, profile="separate")
     done = benchfarm("nightly", scenario)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "1 suspected, measured again before they count" in done.stderr
     assert "REGRESSION: kws_ref_model tflite" in done.stdout
     assert "likely cause: options: xnnpack=False, reference none" in done.stdout
+    assert "likely cause: operators CONV_2D on CPU: " in done.stdout
     failure = junit(results).find("testcase/failure")
     assert failure is not None
     assert "options: xnnpack=False" in (failure.text or "")
