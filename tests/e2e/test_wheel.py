@@ -19,7 +19,7 @@ from android_app.build import runners, sources
 from android_app.build.errors import ArtefactUnavailable, ToolMissing
 from android_app.build.layout import FLAVOURS
 
-#: The runners of one flavour for three ABIs are 16 MB, which a wheel packs into 7.7 MB.
+#: The runners of one flavour for three ABIs are 16 MB, which a wheel packs into 7 MB.
 LARGEST_WHEEL_BYTES = 12_000_000
 LARGEST_PURE_WHEEL_BYTES = 2_000_000
 ROOT = Path(__file__).parents[2]

@@ -3,8 +3,13 @@ package org.benchfarm.runner.app;
 import android.content.Context;
 import android.os.Debug;
 import android.os.Process;
+import android.os.SystemClock;
+import android.system.Os;
+import android.system.OsConstants;
+import java.io.File;
 import java.util.Map;
 import org.benchfarm.runner.work.Platform;
+import org.benchfarm.runner.work.ProcessStart;
 
 /** Times and readings of this process; uptime is CLOCK_MONOTONIC, as nanoTime is. */
 final class AndroidPlatform implements Platform {
@@ -27,9 +32,16 @@ final class AndroidPlatform implements Platform {
         return Process.getElapsedCpuTime() * NS_PER_MS;
     }
 
+    /**
+     * When it was forked, to 10 ms: what the system tells by getStartUptimeMillis is when an app was
+     * given its code, which is later, and nothing at all for app_process.
+     */
     @Override
     public long processStartNs() {
-        return Process.getStartUptimeMillis() * NS_PER_MS;
+        long ticksPerSecond = Os.sysconf(OsConstants._SC_CLK_TCK);
+        long sinceBootNs = ProcessStart.sinceBootNs(new File("/proc/self/stat"), ticksPerSecond);
+        long asleepNs = SystemClock.elapsedRealtimeNanos() - System.nanoTime();
+        return sinceBootNs < 0 ? Process.getStartUptimeMillis() * NS_PER_MS : sinceBootNs - asleepNs;
     }
 
     @Override

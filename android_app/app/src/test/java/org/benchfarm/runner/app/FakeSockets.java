@@ -126,6 +126,11 @@ final class FakeSockets {
         static final Map<String, String> ENVIRONMENT = new ConcurrentHashMap<>();
 
         @Implementation
+        protected static long sysconf(int name) {
+            return name == OsConstants._SC_CLK_TCK ? 100 : -1;
+        }
+
+        @Implementation
         protected static void setenv(String name, String value, boolean overwrite) {
             ENVIRONMENT.put(name, value);
         }

@@ -11,8 +11,11 @@ import android.content.Intent;
 import android.os.BatteryManager;
 import android.os.Build;
 import android.os.PowerManager;
+import android.os.SystemClock;
+import java.io.File;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.benchfarm.runner.work.ProcessStart;
 import org.junit.Before;
 import org.junit.Test;
 import org.junit.runner.RunWith;
@@ -128,6 +131,15 @@ public final class SensorsTest {
         Map<String, Long> second = new LinkedHashMap<>();
         platform.read(second);
         assertTrue(second.isEmpty());
+    }
+
+    @Test
+    public void theProcessStartIsOnTheClockOfTheSamples() {
+        long sinceBootNs = ProcessStart.sinceBootNs(new File("/proc/self/stat"), 100);
+        long asleepNs = SystemClock.elapsedRealtimeNanos() - System.nanoTime();
+        long found = new AndroidPlatform(null).processStartNs();
+        assertTrue(sinceBootNs > 0);
+        assertEquals(sinceBootNs - asleepNs, found, 1e9);
     }
 
     @Test
