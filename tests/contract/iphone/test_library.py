@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import time
 
+import numpy as np
 import pytest
 
 from harness.wire import messages as m
+from harness.wire.codec import Decoder, encode
+from phones.ios.app_process import reference_program
 from phones.ios.apps import RUNNER_BUNDLE as RUNNER
 from phones.ios.apps import TOKEN_FILE
 from phones.ios.packages import make_ipa
@@ -333,6 +337,48 @@ def test_system_log_and_reports(farm, pymobiledevice3, home_is_empty, clients):
     text = pymobiledevice3(work)
     assert '"reason": "per-process-limit"' in text
     assert phone.profile.build in text
+
+
+async def converse(link, *messages, until):
+    """Say messages; every packet up to the first of the wanted kind, that included."""
+    reader, writer = link
+    for message in messages:
+        writer.write(encode(message))
+    decoder, packets = Decoder(), []
+    while not packets or not isinstance(packets[-1].message, until):
+        new = decoder.feed(await reader.read(1 << 16))
+        assert not [packet for packet in new if isinstance(packet.message, m.Error)], new
+        packets += new
+    return packets
+
+
+def test_a_pushed_model_infers_behind_the_port(
+    farm, pymobiledevice3, clients, tiny_models, x, offset
+):
+    phone = farm("iphone12-ios16", program=reference_program).phones[0]
+    model, data = tiny_models["tflite"](), x.tobytes()
+    digests = [hashlib.sha256(content).hexdigest() for content in (model, data)]
+
+    async def work():
+        from pymobiledevice3.services.house_arrest import HouseArrestService
+
+        async with (
+            clients.session() as paired,
+            await HouseArrestService.create(paired, RUNNER, documents_only=True) as files,
+        ):
+            await files.makedirs("/Documents/models")
+            for digest, content in zip(digests, (model, data), strict=True):
+                await files.set_file_contents(f"/Documents/models/{digest}", content)
+        async with clients.control() as control:
+            await control.launch(RUNNER, environment={"BENCHFARM_TOKEN": "t"})
+        link = await clients.until_open(phone.udid)
+        load = m.LoadModel(digests[0], "tflite", "cpu", 1)
+        await converse(link, m.Hello(m.WIRE_VERSION, "t"), load, until=m.Loaded)
+        packets = await converse(link, m.Infer((digests[1],), 0, 1), until=m.Done)
+        link[1].close()
+        return np.frombuffer(packets[0].frames[0], np.float32)
+
+    np.testing.assert_array_equal(pymobiledevice3(work), (x + offset)[0])
 
 
 def test_phones_come_and_go(farm, pymobiledevice3):
