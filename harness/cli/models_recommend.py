@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from harness.stats.interval import Estimate
     from harness.store.run_reader import RunReader
 
+_RULES = {
+    "latency": "of the fastest within the limits the most accurate, then the smallest",
+    "accuracy": "of the most accurate within the limits the fastest, then the smallest",
+}
 _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
 
 
@@ -34,6 +38,10 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--max-energy-mj", "energy_mj", type=_ABOVE_ZERO,
     help="Energy of one inference: net of idle, or gross where only that was measured.",
+)  # fmt: skip
+@click.option(
+    "--prefer", type=click.Choice(["latency", "accuracy"]), default="latency", show_default=True,
+    help="Of what is within the limits, the fastest or the most accurate.",
 )  # fmt: skip
 @click.option(
     "--emit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
@@ -56,13 +64,14 @@ def recommend_models(
     latency_ms: float | None,
     rss_mb: float | None,
     energy_mj: float | None,
+    prefer: str,
     emit: Path | None,
     plot: Path | None,
     plot_by: str,
     results: Path,
     as_json: bool,
 ) -> int:
-    """Choose among the variants that RUN... measured: the fastest one within the limits.
+    """Choose among the variants that RUN... measured: the best one within the limits.
 
     RUN is an id, a unique prefix, a label or `latest`. Exit code 1: on some device nothing fits.
     """
@@ -77,13 +86,13 @@ def recommend_models(
         None if energy_mj is None else energy_mj * J_PER_MJ,
     )
     store = ResultsStore(results)
-    answers = _answers([store.resolve(run) for run in runs], limits, selectors)
+    answers = _answers([store.resolve(run) for run in runs], limits, selectors, prefer)
     document = deployment(answers, limits)
     if as_json:
         click.echo(json.dumps({**document, "candidates": _documents(answers)}, indent=2))
     else:
         for answer in answers:
-            _print(answer)
+            _print(answer, prefer)
     if emit is not None:
         _write(emit, json.dumps(document, indent=2) + "\n")
         click.echo(f"Written: {emit}", err=True)
@@ -106,7 +115,7 @@ def _share(text: str) -> float:
 
 
 def _answers(
-    runs: list[RunReader], limits: Limits, selectors: tuple[str, ...]
+    runs: list[RunReader], limits: Limits, selectors: tuple[str, ...], prefer: str
 ) -> list[Recommendation]:
     """One answer for each class of the selected devices."""
     from harness.jobs.recommend import recommend
@@ -120,7 +129,7 @@ def _answers(
         device = Device(device_id, facts)
         return not selected or any(matches(one, device) for one in selected)
 
-    found = recommend(runs, limits, wanted)
+    found = recommend(runs, limits, wanted, prefer)
     if not found:
         known = ", ".join(sorted({name for run in runs for name in run.plan.facts}))
         raise NoDeviceMatched(f"these runs measured no such device; they have {known or 'none'}")
@@ -197,7 +206,7 @@ def _documents(answers: list[Recommendation]) -> list[dict[str, object]]:
     ]
 
 
-def _print(answer: Recommendation) -> None:
+def _print(answer: Recommendation, prefer: str) -> None:
     from harness.cli.tables import Table, print_table
 
     energy = any(item.candidate.energy for item in answer.judged)
@@ -205,7 +214,7 @@ def _print(answer: Recommendation) -> None:
         name: column for name, column in _COLUMNS.items() if energy or name != _ENERGY_COLUMN
     }
     rows = tuple(tuple(text(item) for text in columns.values()) for item in answer.judged)
-    print_table(Table(tuple(columns), rows, tuple(_notes(answer))))
+    print_table(Table(tuple(columns), rows, tuple(_notes(answer, prefer))))
 
 
 def _size(item: Judged) -> str:
@@ -269,7 +278,7 @@ _COLUMNS: dict[str, Callable[[Judged], str]] = {
 }
 
 
-def _notes(answer: Recommendation) -> list[str]:
+def _notes(answer: Recommendation, prefer: str) -> list[str]:
     notes = [_devices_text(answer.devices)]
     reference = answer.reference
     if reference is not None:
@@ -284,8 +293,7 @@ def _notes(answer: Recommendation) -> list[str]:
     else:
         notes.append(
             "Front: no other one is at least as good in latency, size, memory, energy and accuracy "
-            "and better in one of them. Chosen is, of the fastest within the limits, the most "
-            "accurate, then the smallest."
+            f"and better in one of them. Chosen is {_RULES[prefer]}."
         )
     return notes
 

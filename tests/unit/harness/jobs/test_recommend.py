@@ -175,6 +175,18 @@ def test_noise_does_not_decide_for_a_larger_file(make_run) -> None:
     ]
 
 
+def test_the_most_accurate_within_a_time(make_run) -> None:
+    """What a search over widths and resolutions asks for."""
+    answer = only(recommend([make_run(*USUAL)], Limits(latency_ns=6e6), prefer="accuracy"))
+    assert names(answer) == [
+        ("int8", ""),
+        ("int4", "faster, and 7.50 points less accurate than net/int8 on tflite"),
+        ("fp32", "p90 latency 10 ms, at most 6"),
+    ]
+    blind = only(recommend([make_run(timed(FP32, 1))], Limits(), prefer="accuracy"))
+    assert names(blind) == [("fp32", "its accuracy was not measured")]
+
+
 def test_later_runs_replace_earlier_values_and_add_accuracy(make_run) -> None:
     first = make_run(timed(FP32, 10), timed(INT8, 50))
     second = make_run(timed(INT8, 5), asked(FP32, 0.9), asked(INT8, 0.9))
