@@ -31,19 +31,16 @@ async def join(
             await tap(data, True)
             writer.write(data)
             await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
 
     async def outward() -> None:
         while data := await reader.read(_CHUNK):
             await tap(data, False)
             await stream.write(data)
-        await stream.close()
 
     tasks = [asyncio.create_task(inward()), asyncio.create_task(outward())]
     try:
-        await asyncio.wait(tasks)
-    finally:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:  # adb knows no half-closed stream: the end of one way is the end of both
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -109,7 +109,9 @@ class JvmRunner:
         process = await Process.start(command, environment, (announce,))
         os.close(announce)
         runner = cls(start, process, physics)
-        work = (runner._listen(announced), runner._relay_log(log), runner._heat())
+        work = [runner._listen(announced), runner._relay_log(log), runner._heat()]
+        if start.asked_by is not None:
+            work.append(runner._end_with(start.asked_by[0]))
         runner._tasks = [asyncio.create_task(part) for part in work]
         return runner
 
@@ -143,6 +145,10 @@ class JvmRunner:
         text = await reader.read(16)
         pipe.close()
         self.port = int(text or b"0")
+
+    async def _end_with(self, host_pid: int) -> None:
+        await gone(host_pid)
+        self.kill()
 
     async def _relay_log(self, log: Log) -> None:
         output = self.process.holder.stdout
