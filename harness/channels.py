@@ -57,6 +57,8 @@ BATTERY_VOLTAGE = "battery.voltage_v"
 BATTERY_CHARGE = "battery.charge_ah"
 BATTERY_PLUGGED = "battery.plugged"
 BATTERY_POWER = "power.battery_w"
+#: How the source of a channel ends that is only asked while nothing is timed.
+SELDOM = "outside timed regions"
 METER_POWER = "power.meter_w"
 AMBIENT_TEMPERATURE = "lab.ambient_c"
 HOST_BUSY = "host.busy_percent"

@@ -7,8 +7,10 @@ from contextlib import ExitStack
 
 import numpy as np
 
+from harness.channels import BATTERY_CURRENT
 from harness.clock import CancelToken, Clock, Deadline
 from harness.conductor.attempt import Attempt
+from harness.conductor.own_readings import OwnReadings
 from harness.conductor.phases import PhaseLog
 from harness.conductor.program import Program
 from harness.conductor.session import RunnerSession, samples_of
@@ -19,7 +21,17 @@ from harness.stats.samples import Int64Array
 from harness.units import NS_PER_S
 from harness.validity.disturbance import Disturbances, is_repeatable
 from harness.wire.codec import Packet
-from harness.wire.messages import Ack, Append, Block, BlockDone, Done, LoadModel, Run
+from harness.wire.messages import (
+    Ack,
+    Append,
+    Block,
+    BlockDone,
+    Done,
+    LoadModel,
+    Run,
+    TelemetryRequest,
+    Trace,
+)
 
 #: No message for so long, beyond what the running block was asked to take: the inference hangs.
 SILENCE_S = 300.0
@@ -50,6 +62,7 @@ class Measurement:
         self._disturbances = self._watch(foreign_limit_percent)
         attempt.guarded = self._disturbances.watching
         self._clocks = {item.name: item.clock for item in attempt.channels}
+        self._own = OwnReadings(attempt.channels)
         self._pinged_at_ns = 0
 
     def run(self, inputs: tuple[str, ...]) -> None:
@@ -57,6 +70,7 @@ class Measurement:
         self._attempt.input_digests = inputs
         program = Program(self._attempt.trial.cell)
         self._ping()
+        self._ask_runner()
         self._idle()
         self._look()  # the start state of what guards the blocks
         with ExitStack() as phases:
@@ -193,7 +207,24 @@ class Measurement:
         """What the runner says within ``wait_s``, if anything; telemetry is polled once."""
         packet = self._session.receive(Deadline(self._clock, wait_s), self._cancel)
         self._take(self._telemetry.poll())
+        if packet is not None and isinstance(packet.message, Trace):
+            self._take_own(packet.message)
         return packet
+
+    def _ask_runner(self) -> None:
+        """Have the runner send its own readings where energy needs what only an app can read."""
+        ready = self._attempt.ready
+        is_app = ready is not None and ready.facts.get("language") != "python"
+        if self._idle_s and is_app and self._own.lack(BATTERY_CURRENT):
+            self._send(TelemetryRequest(round(self._poll_s * NS_PER_S)))
+
+    def _take_own(self, trace: Trace) -> None:
+        """Keep what the runner read."""
+        offsets = self._attempt.clock_offsets
+        self._take(self._own.read(trace, offsets[-1].offset_ns if offsets else 0))
+        self._attempt.channels = self._own.channels
+        self._clocks = {item.name: item.clock for item in self._own.channels}
+        self._send(Ack(trace.seq))
 
     def _ping_if_due(self) -> None:
         if self._clock.monotonic_ns() - self._pinged_at_ns >= PING_EVERY_NS:
@@ -204,5 +235,5 @@ class Measurement:
         offset = self._session.ping(Deadline(self._clock, PING_TIMEOUT_S), self._cancel)
         self._attempt.clock_offsets.append(offset)
 
-    def _send(self, message: Run | Append | Ack) -> None:
+    def _send(self, message: Run | Append | Ack | TelemetryRequest) -> None:
         self._session.send(message, Deadline(self._clock, PING_TIMEOUT_S), self._cancel)

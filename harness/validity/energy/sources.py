@@ -34,7 +34,7 @@ from harness.validity.energy.inference import (
     meter_energy,
 )
 from harness.validity.energy.refusal import Refusal, RefusalCode
-from harness.validity.energy.series import Series, Windows, usable
+from harness.validity.energy.series import FloatArray, Series, Windows, usable
 
 ORDER = (SourceKind.METER, SourceKind.RAILS, SourceKind.RAPL, SourceKind.BATTERY)
 #: RAPL's domains that make up a processor: packages with their memory, or the whole platform.
@@ -109,14 +109,22 @@ def reported(evidence: PowerEvidence, windows: Windows) -> Reported:
     """What the system says of the charger during the trial; a claim, never a proof."""
     plugged = evidence.traces.get(BATTERY_PLUGGED)
     if plugged is not None:
-        series = usable(plugged)
-        during = (series.at_ns >= windows.before.start_ns) & (series.at_ns <= windows.after.end_ns)
-        if during.any():
-            return "charging" if bool(np.any(series.value[during] > 0)) else "discharging"
+        held = _held(usable(plugged), windows)
+        if len(held):
+            return "charging" if bool(np.any(held > 0)) else "discharging"
     status = evidence.status.lower()
     if status in ("charging", "full", "online"):
         return "charging"
     return "discharging" if status == "discharging" else "unknown"
+
+
+def _held(series: Series, windows: Windows) -> FloatArray:
+    """Values within the trial, with the last before it and the first after it: some phones can
+    only be asked while nothing is timed.
+    """
+    first = int(np.searchsorted(series.at_ns, windows.before.start_ns, side="right")) - 1
+    last = int(np.searchsorted(series.at_ns, windows.after.end_ns, side="left"))
+    return series.value[max(0, first) : last + 1]
 
 
 def _measured(

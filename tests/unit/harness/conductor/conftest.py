@@ -63,6 +63,7 @@ class Script:
     #: Channels of the plain telemetry: value at a time of the host's clock in seconds, or None.
     sensors: dict[str, Callable[[float], float | None]] = field(default_factory=dict)
     profile: bytes | None = None  #: what the engine's profiler writes; None: it has none
+    app: Callable[[], dict[str, int]] | None = None  #: what the runner reads by itself, if asked
     busy_ns: list[tuple[int, int]] = field(default_factory=list)  #: when blocks ran, host's clock
 
     def runner_ns(self, host_ns: int) -> int:
@@ -88,6 +89,7 @@ class ScriptedLink:
         self._decoder, self._out = Decoder(), bytearray()
         self._queue: list[m.Block] = []
         self._final, self._seq, self._closed = False, 0, False
+        self._trace_every_ns = self._traced_at_ns = 0
 
     def send(self, data: bytes, deadline: Deadline, cancel: CancelToken) -> None:
         for packet in self._decoder.feed(data):
@@ -95,6 +97,7 @@ class ScriptedLink:
 
     def receive(self, limit: int, deadline: Deadline, cancel: CancelToken) -> bytes | None:
         cancel.raise_if_cancelled()
+        self._trace_if_due()
         if not self._out and self._queue and not self._closed:
             self._execute(self._queue.pop(0))
         if not self._out and self._final and not self._queue and not self._closed:
@@ -130,6 +133,9 @@ class ScriptedLink:
             case m.Append():
                 self._queue += message.blocks
                 self._final = message.final
+            case m.TelemetryRequest():
+                self._calls("telemetry")
+                self._trace_every_ns = message.interval_ns
             case m.ProfileRequest():
                 self._profile(message)
             case m.Infer():
@@ -138,6 +144,16 @@ class ScriptedLink:
                 pass
             case _:
                 raise AssertionError(f"the scripted runner does not expect {message}")
+
+    def _trace_if_due(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        due = now_ns - self._traced_at_ns >= self._trace_every_ns
+        if self._trace_every_ns and self._script.app is not None and due:
+            self._traced_at_ns = now_ns
+            self._seq += 1
+            found = self._script.app()
+            at_ns = now_ns + self._script.clock_offset_ns
+            self._say(m.Trace(self._seq, at_ns, tuple(found), tuple(found.values())))
 
     def _profile(self, request: m.ProfileRequest) -> None:
         self._calls(f"profile {request.count} after {request.warmup}")

@@ -349,3 +349,61 @@ def test_a_refusal_can_make_a_trial_invalid(conducted, phone) -> None:
     record = conducted(phone(plugged=True), require=strict)
     assert record.outcome is Outcome.INVALID
     assert "ENERGY-REFUSED" in str(record.reason)
+
+
+def test_a_phone_whose_current_only_an_app_can_read(conducted, phone, script, scripted) -> None:
+    """The runner's own readings, beside outside ones from moments when nothing is timed."""
+    made = {}
+
+    def telemetry(clock, script):
+        made["phone"] = inner = phone(net_w=4.0, plugged=None)(clock, script)
+        seldom = ("battery.plugged", "0 or 1", "host", "dumpsys battery, outside timed regions")
+        first = [Reading("battery.plugged", clock.monotonic_ns(), 0.0)]
+        outside = Channels(clock, script, {}, [])
+        outside.channels = lambda: [ChannelRecord(*seldom)]
+        outside.poll = lambda *, final=False: first and [first.pop()]
+        made["poll"] = inner.poll
+        return outside
+
+    def app():
+        found = {one.channel: one.value for one in made["poll"](final=True)}
+        return {
+            "self.rss_bytes": 5,
+            "app.battery_current_raw": round(found["battery.current_a"]),
+            "app.battery_voltage_mv": round(found["battery.voltage_v"] * 1e-3),
+        }
+
+    script.app = app
+    record = conducted(telemetry)
+    assert "telemetry" in scripted.calls.names
+    assert record.energy is not None
+    assert record.energy.refused == {}
+    assert (record.energy.source, record.energy.charging) == ("battery", "discharging")
+    assert record.metrics["energy_net_j"] == pytest.approx(4.0 * 0.05, rel=0.06)
+    sources = {item.name: item.source for item in record.channels}
+    assert sources["battery.current_a"] == "the runner's app.battery_current_raw"
+    assert "runner.rss_bytes" not in sources
+
+
+def test_a_runner_is_not_asked_for_what_is_read_outside(conducted, phone, script, scripted) -> None:
+    script.app = dict
+    conducted(phone())
+    assert "telemetry" not in scripted.calls.names
+
+
+def test_the_charger_is_known_from_the_moments_around_the_trial(conducted, phone) -> None:
+    def telemetry(clock, script):
+        inner = phone(plugged=True)(clock, script)
+        poll, began = inner.poll, clock.monotonic_ns()
+
+        def seldom(*, final: bool = False):
+            told = clock.monotonic_ns() - began < 1e9 or final
+            return [one for one in poll(final=final) if told or one.channel != "battery.plugged"]
+
+        inner.poll = seldom
+        return inner
+
+    record = conducted(telemetry)
+    assert record.energy is not None
+    assert record.energy.charging == "charging"
+    assert "CHARGING" in record.energy.refused["battery"]
