@@ -33,20 +33,21 @@ class Phone:
     ) -> Answer:
         """Run a short command; raises CommandFailed for a code other than 0 if ``check``.
 
-        A shell that was cut off is opened once more: its end is noticed only when it is used.
+        Where the link drops, the command is given once more: a shell that was cut off is noticed
+        only when it is used, and a cable that was touched is back in a moment.
         """
-        fresh = self._shell is None
         try:
-            answer = self._standing(deadline, cancel).run(command, deadline, cancel)
+            answer = self._run_once(command, deadline, cancel)
         except DeviceUnavailable:
-            self.disconnect()
-            if fresh:
-                raise
-            answer = self._standing(deadline, cancel).run(command, deadline, cancel)
+            answer = self._run_once(command, deadline, cancel)
+        return self._checked(command, answer) if check else answer
+
+    def _run_once(self, command: str, deadline: Deadline, cancel: CancelToken) -> Answer:
+        try:
+            return self._standing(deadline, cancel).run(command, deadline, cancel)
         except BaseException:
             self.disconnect()
             raise
-        return self._checked(command, answer) if check else answer
 
     def run_apart(
         self, command: str, deadline: Deadline, cancel: CancelToken, *, check: bool = True

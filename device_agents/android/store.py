@@ -14,7 +14,7 @@ from device_agents.android.parse.answers import free_bytes
 from device_agents.android.phone import Phone
 from device_agents.android.sync import Progress, send_file
 from harness.clock import CancelToken, Deadline
-from harness.errors import DeviceError
+from harness.errors import DeviceError, DeviceUnavailable
 from harness.units import format_mib
 
 HOME = "/data/local/tmp/benchfarm"
@@ -46,16 +46,31 @@ class PhoneStore:
         size = self._size_of(source)
         if self._has_or_require_space(digest, size, source.name, deadline, cancel):
             return False
+        try:
+            self._send_and_adopt(source, digest, deadline, cancel, progress)
+        except DeviceUnavailable:  # a cable that was touched is back in a moment
+            self._send_and_adopt(source, digest, deadline, cancel, progress)
+        return True
+
+    def _send_and_adopt(
+        self,
+        source: Path,
+        digest: str,
+        deadline: Deadline,
+        cancel: CancelToken,
+        progress: Progress,
+    ) -> None:
         part = f"{STORE}/{digest}.{secrets.token_hex(4)}.part"
         try:
             self.send_as(source, part, deadline, cancel, progress)
             self._adopt(part, digest, source, deadline, cancel)
+        except DeviceUnavailable:
+            raise  # the next preparation removes it
         except DeviceError:
             tidy = Deadline(self._phone.clock, _TIDY_S)
             with suppress(DeviceError):
                 self._phone.run(f"rm -f {part}", tidy, CancelToken(), check=False)
             raise
-        return True
 
     def make(self, deadline: Deadline, cancel: CancelToken) -> None:
         """Make the folder; remove half-sent files and those that nobody used for a month."""

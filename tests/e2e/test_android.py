@@ -1,0 +1,180 @@
+"""``benchfarm run`` on simulated phones: plugged in, one scenario file, a report."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from android_app.build import desktop
+from android_app.build.errors import ArtefactUnavailable, ToolMissing
+from device_agents.android.packages import runner_files
+from harness.errors import UserError
+from phones.android.lab import Lab, missing
+
+LEAVE_ALONE = {"stay_awake": False, "animations": True}
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """Two phones with scripted runners."""
+    yield from a_lab("pixel8", "galaxy-s24", latency_ms=2.0)
+
+
+def a_lab(*profiles: str, **options: object) -> Iterator[Lab]:
+    if missing():
+        pytest.skip(missing())
+    try:
+        runner_files()
+    except UserError as error:
+        pytest.skip(str(error))
+    with Lab(*profiles, **options) as made:  # type: ignore[arg-type]
+        yield made
+
+
+def trials_of(tmp_path: Path) -> list[dict]:
+    files = sorted((tmp_path / "results" / "runs").glob("*/trials/*/trial.json"))
+    return [json.loads(path.read_text()) for path in files]
+
+
+def test_two_phones_side_by_side(lab, benchfarm, write_scenario, tmp_path) -> None:
+    before = [phone.report()["settings"] for phone in lab.phones]
+    scenario = write_scenario(
+        devices=["platform=android"],
+        repeats=2,
+        gates={"thermal": "off"},
+        prepare={"brightness_percent": 0},
+        telemetry={"rate_hz": 10},
+    )
+    listed = benchfarm("devices", **lab.environment)
+    assert listed.returncode == 0, listed.stderr
+    assert all(f"android:{phone.serial}" in listed.stdout for phone in lab.phones)
+    done = benchfarm("run", scenario, **lab.environment)
+    assert done.returncode == 0, done.stderr
+    assert "SIMULATED" in done.stdout
+    trials = trials_of(tmp_path)
+    assert [trial["outcome"] for trial in trials] == ["OK"] * 4
+    for trial in trials:
+        assert "SIMULATED-DEVICE" in {item["id"] for item in trial["findings"]}
+        assert trial["runner"]["start"] == "activity"
+        assert trial["state_before"]["values"]["battery.percent"] > 0
+        read = {one["name"] for one in trial["channels"] if one["unavailable"] is None}
+        assert {"temperature.skin_c", "cpu.frequency_max_khz.policy0", "thermal.status"} <= read
+    for phone, settings in zip(lab.phones, before, strict=True):
+        report = phone.report()
+        assert report["unexpected"] == []
+        assert report["settings"] == settings
+        assert report["runners"] == {}
+
+
+def test_a_phone_that_vanishes_ends_only_its_own_trials(
+    lab, start_benchfarm, benchfarm, write_scenario, environment, tmp_path
+) -> None:
+    environment |= lab.environment
+    scenario = write_scenario(
+        devices=["platform=android"],
+        repeats=3,
+        gates={"thermal": "off"},
+        prepare=LEAVE_ALONE,
+    )
+    lost, kept = lab.phones
+    lost.fault("vanish@phase:launch:2")
+    run = start_benchfarm("run", scenario)
+    _, said = run.communicate(timeout=280)
+    assert run.returncode == 4, said
+    outcomes = {
+        phone.serial: [
+            trial["outcome"] if trial["failure"] is None else trial["failure"]["cause"]
+            for trial in sorted(trials_of(tmp_path), key=lambda one: one["trial"]["repeat"])
+            if trial["trial"]["cell"]["device_id"].endswith(phone.serial)
+        ]
+        for phone in lab.phones
+    }
+    assert outcomes[kept.serial] == ["OK"] * 3
+    assert outcomes[lost.serial] == ["OK", "OFFLINE", "OFFLINE"]
+    lost.recover()
+    lost.connect()
+    time.sleep(0.5)
+    again = benchfarm("run", "--resume", "latest", "--retry-failed", **lab.environment)
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_second_harness_is_told_who_has_the_phone(
+    lab, start_benchfarm, benchfarm, write_scenario, environment
+) -> None:
+    environment |= lab.environment
+    phone = lab.phones[1]
+    scenario = write_scenario(
+        devices=[f"android:{phone.serial}"],
+        loads=[{"kind": "sustained", "seconds": 6}],
+        gates={"thermal": "off"},
+        prepare=LEAVE_ALONE,
+    )
+    first = start_benchfarm("run", scenario)
+    while not phone.report()["runners"]:
+        assert first.poll() is None
+        time.sleep(0.05)
+    second = benchfarm("run", scenario)
+    assert second.returncode == 4
+    assert f"android:{phone.serial}: leased by process {first.pid}" in second.stderr
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+
+
+def test_a_capture_names_nobody(lab, benchfarm, tmp_path) -> None:
+    phone = lab.phones[0]
+    target = tmp_path / "phone.json"
+    device = f"android:{phone.serial}"
+    done = benchfarm("devices", "capture", device, "-o", target, **lab.environment)
+    assert done.returncode == 0, done.stderr
+    text = target.read_text()
+    assert phone.serial not in text
+    captured = json.loads(text)
+    assert (
+        "mWakefulness=Awake" in captured["commands"]["dumpsys power | grep mWakefulness="]["stdout"]
+    )
+    assert any("thermal_zone" in line for line in captured["probes"])
+
+
+def test_the_real_core_infers_on_a_simulated_phone(
+    benchfarm, write_scenario, shared_models, tmp_path
+) -> None:
+    try:
+        desktop.command()
+    except (ToolMissing, ArtefactUnavailable) as error:
+        pytest.skip(f"the JVM runner needs a JDK, Maven and the pinned artefacts: {error}")
+    for lab in a_lab("pixel8", runner="jvm"):
+        scenario = write_scenario(
+            devices=["platform=android"],
+            models=[{"path": str(shared_models / "mnist.onnx")}],
+            blocks=[{"engine": "onnxruntime"}],
+            gates={"thermal": "off"},
+            prepare=LEAVE_ALONE,
+        )
+        files = with_onnxruntime(tmp_path / "runners")
+        done = benchfarm("run", scenario, BENCHFARM_RUNNER_FILES=str(files), **lab.environment)
+        assert done.returncode == 0, done.stderr
+        (trial,) = trials_of(tmp_path)
+        assert trial["outcome"] == "OK"
+        assert trial["runner"]["runner"] == "jvm"
+        assert trial["metrics"]["latency_p50_ns"] > 0
+
+
+def with_onnxruntime(folder: Path) -> Path:
+    """The built runner under a flavour that has ONNX Runtime: on a JVM the core has it anyway."""
+    folder.mkdir()
+    listed = {}
+    for file in runner_files():
+        (folder / file.path.name).symlink_to(file.path)
+        listed[file.path.name] = {
+            "flavour": "all",
+            "abi": file.abi,
+            "build": file.build,
+            "application_id": file.application_id,
+            "sha256": file.sha256,
+        }
+    (folder / "runners.json").write_text(json.dumps({"runners": listed}))
+    return folder
