@@ -24,6 +24,7 @@ from harness.record import (
     ClockOffset,
     DeviceFacts,
     DeviceState,
+    Energy,
     Failure,
     LoadTimes,
     Outcome,
@@ -38,6 +39,7 @@ from harness.record import (
     Witness,
 )
 from harness.scenario import Burst, Cold, Offline, Periodic, SingleStream, Sustained
+from harness.stats.operators import OperatorTime, Profile
 from harness.store.run_writer import RunWriter
 from harness.store.store import ResultsStore
 from harness.units import NS_PER_S
@@ -134,6 +136,10 @@ def _measured(writer: RunWriter, trial: Trial) -> None:
             Reading("rss", 150_000_000, 82_000_000.5),
         ]
     )
+    attempt.add_profile(
+        Profile("litert", 20, 9000, (OperatorTime(0, "Conv", "CONV_2D", "CPU", 8000, 20),))
+    )
+    attempt.add_outputs([np.arange(3, dtype=np.int8)])
     record = TrialRecord(
         run_id=writer.run_id,
         trial=trial,
@@ -157,6 +163,16 @@ def _measured(writer: RunWriter, trial: Trial) -> None:
         load_times=LoadTimes(100_000_000, 30_000_000, 2_000_000, 4_000_000, 9_000_000),
         warmup_capped=True,
         cooling=Cooling("skin", ("temperature.skin_c",), None, 33.5, 27.25, 28.0, 27.0, 240),
+        energy=Energy(
+            "rails",
+            ("energy.cpu_j", "energy.ddr_j"),
+            "charging",
+            "",
+            *(1.0, 120.5, 4),
+            *(0.001, 0.002, 0.0005, None),
+            {"energy_gross_j": (0.05, 0.07)},
+            {"meter": "GAPS: the counter was not read from start to end of the stretch"},
+        ),
         windows=(SoakWindow(0.0, 86_400.0, 4, 5002425.5, 1, {"temperature.skin_c": 41.5}, 2.5),),
         phases=(PhaseSpan("LOAD", 10, 20), PhaseSpan("MEASURE", 20, 300)),
         channels=(

@@ -78,10 +78,18 @@ def test_the_records_of_version_1_are_read(golden: RunReader) -> None:
     assert measured.cooling is not None
     assert (measured.cooling.end_c, measured.cooling.met) == (27.25, True)
     assert measured.windows[0].max_c == {"temperature.skin_c": 41.5}
+    assert measured.energy is not None
+    assert (measured.energy.source, measured.energy.inferences) == ("rails", 4)
+    assert measured.energy.intervals == {"energy_gross_j": (0.05, 0.07)}
 
 
 def test_the_measurements_of_version_1_are_read(golden: RunReader) -> None:
     trial = golden.trial(golden.plan.trials[4].id)
+    profile, answers = trial.profile(), trial.outputs()
+    assert profile is not None
+    assert (profile.nodes[0].op_type, profile.operators_ns) == ("CONV_2D", 400.0)
+    assert answers is not None
+    assert answers[0].tolist() == [0, 1, 2]
     samples = trial.samples()
     assert samples.timed.tolist() == [False] * 2 + [True] * 4
     assert samples.invoke_ns[-1] == 5_000_051
