@@ -46,7 +46,7 @@ def test_the_shipped_grid() -> None:
 
 def test_a_family_without_grid_is_alone() -> None:
     catalogue = Catalogue.load()
-    assert [family.name for family in catalogue.grid("digits")] == ["digits"]
+    assert [family.name for family in catalogue.grid("digits_small")] == ["digits_small"]
 
 
 def test_names_of_a_grid(catalogue_with: CatalogueWith) -> None:
