@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from device_agents.local.runner.door import Door
 from device_agents.local.runner.engines import Profiled, Step
 from device_agents.local.runner.files import Store
 from device_agents.local.runner.lifeline import Lifeline
+from device_agents.local.runner.memory import OwnMemory
 from device_agents.local.runner.refusal import Refused
 from device_agents.local.runner.service import Service
 from device_agents.local.runner.spool import Spool
@@ -39,7 +40,11 @@ class Killed(BaseException):
 
 
 class ScriptedRunner:
-    """A runner on a thread; listens on ``port`` of loopback."""
+    """A runner on a thread; listens on ``port`` of loopback.
+
+    ``readings`` are what it tells of itself and of the phone when the host asks for telemetry;
+    without them it is the memory of this process.
+    """
 
     def __init__(
         self,
@@ -50,6 +55,7 @@ class ScriptedRunner:
         physics: Physics,
         latency_s: float,
         facts: dict[str, Scalar],
+        readings: Callable[[], dict[str, int]] | None = None,
     ) -> None:
         self.physics, self.latency_s = physics, latency_s
         self._killed, self._thawed = threading.Event(), threading.Event()
@@ -68,6 +74,8 @@ class ScriptedRunner:
             time.perf_counter_ns(),
             lambda name: _Engine(self, name),
         )
+        if readings is not None:
+            service._memory = _Readings(service._memory, readings)
         self._thread = threading.Thread(target=self._serve, args=(service,), daemon=True)
         self._thread.start()
 
@@ -124,6 +132,17 @@ class _Life(Lifeline):
         """Never of itself; a kill ends the thread."""
         self._runner.pass_or_end()
         return False
+
+
+class _Readings(OwnMemory):
+    """What the phone's runner reads, in place of this process's memory."""
+
+    def __init__(self, memory: OwnMemory, readings: Callable[[], dict[str, int]]) -> None:
+        self._file, self._readings = memory._file, readings
+
+    def read(self) -> dict[str, int]:
+        """Values by channel of the wire."""
+        return self._readings()
 
 
 class _Engine:

@@ -381,6 +381,27 @@ def test_a_pushed_model_infers_behind_the_port(
     np.testing.assert_array_equal(pymobiledevice3(work), (x + offset)[0])
 
 
+def test_the_app_tells_what_it_may_read(farm, pymobiledevice3, clients):
+    simulated = farm("iphone12-ios16")
+    phone = simulated.phones[0]
+    phone.physics.warm_to(46.0)
+    phone.condition.low_power_mode = True
+
+    async def work():
+        async with clients.control() as control:
+            await control.launch(RUNNER, environment={"BENCHFARM_TOKEN": "t"})
+        link = await clients.until_open(phone.udid)
+        assert (await clients.greet(link, "t")).facts["low_power_mode"] is True
+        (packet,) = await converse(link, m.TelemetryRequest(1_000_000), until=m.Trace)
+        link[1].close()
+        return dict(zip(packet.message.channels, packet.message.values, strict=True))
+
+    told = pymobiledevice3(work)
+    assert (told["thermal.status"], told["device.low_power_mode"]) == (3, 1)
+    limit = told["self.rss_bytes"] + told["self.available_bytes"]
+    assert limit == phone.profile.memory_bytes // 2
+
+
 def test_phones_come_and_go(farm, pymobiledevice3):
     simulated = farm()
 

@@ -23,10 +23,12 @@ from typing import TYPE_CHECKING, Protocol
 from harness.wire import messages as m
 from harness.wire.codec import Decoder, WireFormatError
 from phones.ios.channel import Channel, LinkLost
+from phones.physics import Status
 from phones.scripted_runner import ScriptedRunner
 
 if TYPE_CHECKING:
     from phones.ios.apps import App
+    from phones.ios.phone import Phone
 
 _PIECE = 1 << 18
 #: Messages that begin a phase of a trial, by the names that faults use.
@@ -236,6 +238,29 @@ class ScriptedProcess:
         self.runner.kill()
 
 
+#: iOS knows four thermal states; these are their levels on the common scale.
+_THERMAL_STATES = {
+    Status.NONE: Status.NONE,
+    Status.LIGHT: Status.LIGHT,
+    Status.MODERATE: Status.LIGHT,
+    Status.SEVERE: Status.SEVERE,
+}
+_FOOTPRINT_BYTES = 120 << 20
+
+
+def _readings(phone: Phone) -> dict[str, int]:
+    """What an app may read on an iPhone: its footprint and limit, and three states of the phone."""
+    status = phone.physics.reading().status
+    return {
+        "self.rss_bytes": _FOOTPRINT_BYTES,
+        "self.rss_peak_bytes": _FOOTPRINT_BYTES + (8 << 20),
+        "self.available_bytes": phone.profile.memory_bytes // 2 - _FOOTPRINT_BYTES,
+        "thermal.status": int(_THERMAL_STATES.get(status, Status.CRITICAL)),
+        "device.low_power_mode": int(phone.condition.low_power_mode),
+        "device.brightness_percent": phone.condition.brightness_percent,
+    }
+
+
 async def scripted_program(start: Start) -> Running:
     """A runner as warm and as fast as the phone's physics."""
     phone = start.app.phone
@@ -253,5 +278,6 @@ async def scripted_program(start: Start) -> Running:
         physics=phone.physics,
         latency_s=phone.profile.inference_s,
         facts=facts,
+        readings=lambda: _readings(phone),
     )
     return ScriptedProcess(runner)

@@ -23,6 +23,7 @@ class Condition:
     developer_mode: bool = True
     image_mounted: bool = True
     low_power_mode: bool = False
+    brightness_percent: int = 50
     storage_full: bool = False
     tunnel_up: bool = True
     refused_ports: set[int] = field(default_factory=set)
