@@ -27,7 +27,7 @@ from harness.errors import (
     HarnessError,
     StoreError,
 )
-from harness.record import Cell, DeviceFacts, Trial, TrialRecord
+from harness.record import Cell, DeviceFacts, DeviceState, Trial, TrialRecord
 from harness.scenario import (
     Cold,
     EnergyRequest,
@@ -117,7 +117,7 @@ class Conductor:
         attempt = Attempt(job.trial, writer, self._clock.now())
         try:
             with log.phase("ACQUIRE"):
-                attempt.state_before = self._device.state(self._within(), self._cancel)
+                attempt.state_before = self._ask()
             self._on_prepared_device(job, attempt, log)
         except StoreError:
             raise
@@ -139,7 +139,7 @@ class Conductor:
             undo.callback(telemetry.close)
             attempt.channels = tuple(telemetry.channels())
             with log.phase("GATE"):
-                waiting = Waiting(telemetry, self._clock, self._cancel, log)
+                waiting = Waiting(telemetry, self._clock, self._cancel, log, self._ask)
                 attempt.miss(wait_for_start(self._context.gates, waiting))
             if self._must_cool(job.trial):
                 with log.phase("COOL"):
@@ -151,6 +151,9 @@ class Conductor:
                 self._push(job.trial.cell.variant.digest, job.model)
                 primed = self._prime(job)
             self._with_runner(job, primed, attempt, telemetry, log)
+
+    def _ask(self) -> DeviceState:
+        return self._device.state(self._within(), self._cancel)
 
     def _must_cool(self, trial: Trial) -> bool:
         """Whether the thermal gate comes before this trial.
@@ -207,7 +210,7 @@ class Conductor:
                 measurement.run_cold(load_message(cell), primed)
             with log.phase("COLLECT"):
                 attempt.add_readings(telemetry.poll(final=True))
-                attempt.state_after = self._device.state(self._within(), self._cancel)
+                attempt.state_after = self._ask()
 
     def _examine(
         self,

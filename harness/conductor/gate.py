@@ -24,6 +24,8 @@ from harness.validity.thermal_gate import (
 
 #: How often a gate looks.
 POLL_S = 1.0
+#: Without any reading for so long, the device may be gone.
+SILENCE_NS = 10 * NS_PER_S
 
 #: What a gate decides after so many seconds of waiting.
 Decide = Callable[[float], GateDecision]
@@ -39,17 +41,28 @@ class Waiting:
     clock: Clock
     cancel: CancelToken
     log: PhaseLog
+    ask: Callable[[], object]  #: asks the device something; raises where it is gone
 
     def until(self, phase: str, decide: Decide, take: Take) -> GateDecision:
-        """Poll until the gate opens or gives up; spectators are told what it waits for."""
-        started_at_ns = self.clock.monotonic_ns()
+        """Poll until the gate opens or gives up; spectators are told what it waits for.
+
+        A device that says nothing at all for ten seconds is asked whether it is still there.
+        """
+        started_at_ns = heard_at_ns = self.clock.monotonic_ns()
         while True:
             decision = decide((self.clock.monotonic_ns() - started_at_ns) / NS_PER_S)
             if decision.verdict != "wait":
                 return decision
             self.log.detail(phase, decision.seen)
             self.clock.sleep(POLL_S, self.cancel)
-            take(self.telemetry.poll())
+            readings = self.telemetry.poll()
+            take(readings)
+            now_ns = self.clock.monotonic_ns()
+            if readings:
+                heard_at_ns = now_ns
+            elif now_ns - heard_at_ns >= SILENCE_NS:
+                self.ask()
+                heard_at_ns = now_ns
 
     def why_not(self, channel: str) -> str | None:
         """Why a channel cannot be read, None if it can."""

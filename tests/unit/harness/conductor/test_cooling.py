@@ -13,7 +13,8 @@ from harness.conditions import Gates, ThermalGate
 from harness.conductor.conductor import Conductor, RunContext, TrialJob
 from harness.conductor.inputs import InputFactory
 from harness.conductor.progress import Silent
-from harness.record import DeviceFacts, RunPlan, Trial, TrialRecord
+from harness.device import Reading
+from harness.record import Cause, ChannelRecord, DeviceFacts, RunPlan, Trial, TrialRecord
 from harness.scenario import Burst, Prepare, Require, SingleStream, Warmup
 from harness.store.store import ResultsStore
 
@@ -210,3 +211,31 @@ def test_what_was_read_while_waiting_is_kept(run_all, make_trial, scripted, tmp_
     (record,) = run_all(make_trial(Burst()))
     trial = ResultsStore(tmp_path / "results").resolve("run").trial(record.trial.id)
     assert len(trial.trace(SKIN)) > record.cooling.waited_ns / 1e9 - 5
+
+
+def test_a_phone_that_goes_while_it_cools_is_offline_soon(run_all, make_trial, scripted) -> None:
+    class Gone:
+        """Says two things and then nothing more."""
+
+        def __init__(self, clock, script) -> None:
+            self._clock, self._left = clock, 2
+
+        def channels(self):
+            return (ChannelRecord(SKIN, "degC", "host", "made up"),)
+
+        def attach(self, runner: object) -> None:
+            pass
+
+        def poll(self, *, final: bool = False):
+            self._left -= 1
+            return [Reading(SKIN, self._clock.monotonic_ns(), 40.0)] if self._left >= 0 else []
+
+        def close(self) -> None:
+            pass
+
+    scripted.script.telemetry = Gone
+    scripted.script.offline_after = 2  # once before the trial, once when it was silent too long
+    (record,) = run_all(make_trial(Burst()))
+    assert record.failure is not None
+    assert record.failure.cause is Cause.OFFLINE
+    assert scripted.clock.monotonic_ns() < 30e9

@@ -36,7 +36,7 @@ def wait(gates: Gates, telemetry: Busyness, make_cell) -> tuple[str | None, floa
     clock = ManualClock()
     trial = Trial("t", make_cell(Burst()), 0, 0)
     log = PhaseLog(trial, clock, Silent())
-    waiting = Waiting(telemetry, clock, CancelToken(), log)  # type: ignore[arg-type]
+    waiting = Waiting(telemetry, clock, CancelToken(), log, lambda: None)  # type: ignore[arg-type]
     met = wait_for_start(gates, waiting)
     return met, clock.monotonic_ns() / 1e9
 
@@ -75,6 +75,6 @@ def test_cancelling_ends_the_wait(make_cell) -> None:
     cancel.cancel("enough")
     clock = ManualClock()
     log = PhaseLog(Trial("t", make_cell(Burst()), 0, 0), clock, Silent())
-    waiting = Waiting(Busyness(99), clock, cancel, log)  # type: ignore[arg-type]
+    waiting = Waiting(Busyness(99), clock, cancel, log, lambda: None)  # type: ignore[arg-type]
     with pytest.raises(Cancelled):
         wait_for_start(Gates(foreign_cpu_percent=1), waiting)
