@@ -54,6 +54,8 @@ _METRICS = (
     Metric("dropped_percent", "dropped", "lower"),
     Metric("energy_gross_j", "energy per inference, gross", "lower"),
     Metric("energy_net_j", "energy per inference, net of idle", "lower"),
+    Metric("energy_peak_j", "energy per inference of the first minute, gross", "lower"),
+    Metric("energy_late_j", "energy per inference of the last five minutes, gross", "lower"),
     Metric("power_mean_w", "power while running", "lower"),
     Metric("power_idle_w", "power at idle", "lower"),
     Metric("accuracy_top1", "top-1", "higher"),

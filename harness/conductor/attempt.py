@@ -32,6 +32,7 @@ from harness.stats.operators import Profile
 from harness.stats.samples import Int64Array, Samples
 from harness.stats.soak import Edges, soak_windows
 from harness.stats.summary import undisturbed
+from harness.stats.throttle import LATE_NS, PEAK_NS
 from harness.store.columns import Trace
 from harness.store.trial_writer import TrialWriter
 from harness.validity.checks import TrialEvidence, apply_require, check_trial
@@ -142,6 +143,8 @@ class Attempt:
             metrics["operators_ns"] = self.operators_ns
         energy = self._energy(context, blocks, traces)
         metrics |= energy.metrics if energy else {}
+        if energy and isinstance(cell.load, Sustained):
+            metrics |= self._energy_regimes(context, samples, blocks, traces)
         findings = check_trial(
             TrialEvidence(
                 cell=cell,
@@ -244,6 +247,31 @@ class Attempt:
         inferences = sum(block.count for block in timed)
         windows = Windows(before, run, after)
         return judge_energy(context.energy.source, evidence, windows, inferences)
+
+    def _energy_regimes(
+        self,
+        context: RunContext,
+        samples: Samples,
+        blocks: Sequence[BlockRecord],
+        traces: Mapping[str, Trace],
+    ) -> dict[str, float]:
+        """Gross energy per inference of a rested device and of one at work for long."""
+        start_ns = samples.timed_only.start_ns
+        if not len(start_ns) or start_ns[-1] - start_ns[0] < PEAK_NS + LATE_NS:
+            return {}
+        begin_ns, end_ns = int(start_ns[0]), int(start_ns[-1])
+        parts = {
+            "energy_peak_j": Span(begin_ns, begin_ns + PEAK_NS),
+            "energy_late_j": Span(end_ns - LATE_NS, end_ns),
+        }
+        found = {}
+        for name, part in parts.items():
+            energy = self._energy(context, blocks, traces, part)
+            power_w = energy.metrics.get("power_mean_w") if energy else None
+            inside = (start_ns >= part.start_ns) & (start_ns < part.end_ns)
+            if power_w is not None and inside.any():
+                found[name] = power_w * part.seconds / int(np.count_nonzero(inside))
+        return found
 
     def _traces_on_runner_clock(self, names: frozenset[str]) -> dict[str, Trace]:
         """Telemetry moved to the clock of the samples, so that both can be laid side by side."""

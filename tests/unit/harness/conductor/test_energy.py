@@ -29,6 +29,7 @@ from harness.scenario import (
     Prepare,
     Require,
     SingleStream,
+    Sustained,
     Warmup,
 )
 from harness.store.store import ResultsStore
@@ -407,3 +408,14 @@ def test_the_charger_is_known_from_the_moments_around_the_trial(conducted, phone
     assert record.energy is not None
     assert record.energy.charging == "charging"
     assert "CHARGING" in record.energy.refused["battery"]
+
+
+def test_a_sustained_load_tells_energy_of_both_regimes(conducted, phone, script) -> None:
+    record = conducted(phone(net_w=4.0), load=Sustained(seconds=500.0))
+    peak, late = record.metrics["energy_peak_j"], record.metrics["energy_late_j"]
+    gross = record.metrics["energy_gross_j"]
+    assert peak == pytest.approx(gross, rel=0.05)  # this phone does not throttle
+    assert late == pytest.approx(gross, rel=0.05)
+    short = conducted(phone(net_w=4.0), load=Sustained(seconds=200.0))
+    assert "energy_gross_j" in short.metrics
+    assert "energy_late_j" not in short.metrics
