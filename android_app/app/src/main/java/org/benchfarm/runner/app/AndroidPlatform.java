@@ -6,6 +6,7 @@ import android.os.Process;
 import android.os.SystemClock;
 import android.system.Os;
 import android.system.OsConstants;
+import android.util.Log;
 import java.io.File;
 import java.util.Map;
 import org.benchfarm.runner.work.Platform;
@@ -19,7 +20,7 @@ final class AndroidPlatform implements Platform {
     /** Reading PSS holds the process up for milliseconds, so it is not done with every trace. */
     private static final long PSS_INTERVAL_NS = 30_000_000_000L;
 
-    private final Sensors sensors;
+    private Sensors sensors;
     private long pssDueNs = System.nanoTime();
 
     /** {@code context} is null for app_process, which has no system services. */
@@ -59,7 +60,17 @@ final class AndroidPlatform implements Platform {
             pssDueNs = System.nanoTime() + PSS_INTERVAL_NS;
         }
         if (sensors != null) {
+            readSensors(readings);
+        }
+    }
+
+    /** A system service that fails ends its own readings, not a measurement. */
+    private void readSensors(Map<String, Long> readings) {
+        try {
             sensors.read(readings);
+        } catch (RuntimeException broken) {
+            Log.w("benchfarm", "sensors are not asked any more", broken);
+            sensors = null;
         }
     }
 

@@ -32,9 +32,13 @@ public final class SensorsTest {
     @Implements(PowerManager.class)
     public static class Heat extends ShadowPowerManager {
         static float headroom;
+        static boolean broken;
 
         @Implementation
         protected float getThermalHeadroom(int seconds) {
+            if (broken) {
+                throw new IllegalStateException("the thermal service is gone");
+            }
             return headroom;
         }
     }
@@ -131,6 +135,20 @@ public final class SensorsTest {
         Map<String, Long> second = new LinkedHashMap<>();
         platform.read(second);
         assertTrue(second.isEmpty());
+    }
+
+    @Test
+    public void aServiceThatFailsEndsItsReadingsAndNothingElse() {
+        AndroidPlatform platform = new AndroidPlatform(phone);
+        Heat.broken = true;
+        try {
+            platform.read(new LinkedHashMap<String, Long>());
+        } finally {
+            Heat.broken = false;
+        }
+        Map<String, Long> later = new LinkedHashMap<>();
+        platform.read(later);
+        assertTrue(later.isEmpty());
     }
 
     @Test
