@@ -31,8 +31,11 @@ from harness.scenario import Prepare
 class SleepingRunner:
     """A runner that does nothing but live."""
 
-    def __init__(self, store: Path, work: Path, engine: str) -> None:
+    def __init__(
+        self, store: Path, work: Path, engine: str, interpreter: Path | None = None
+    ) -> None:
         self.store, self.work, self.engine = store, work, engine
+        self.interpreter = interpreter
         self.process = subprocess.Popen(["sleep", "60"], start_new_session=True)
         self.pid = self.process.pid
 
@@ -46,8 +49,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[SleepingRunner]]:
     """Every runner launched in the test; stands in for device_agents.local.launch."""
     runners: list[SleepingRunner] = []
 
-    def launch(store: Path, work: Path, engine: str) -> SleepingRunner:
-        runners.append(SleepingRunner(store, work, engine))
+    def launch(store: Path, work: Path, engine: str, interpreter: Path | None) -> SleepingRunner:
+        runners.append(SleepingRunner(store, work, engine, interpreter))
         return runners[-1]
 
     module = ModuleType("device_agents.local.launch")
@@ -234,3 +237,12 @@ def test_the_real_runner_is_seen_from_outside_while_it_lives(device, in_time, ca
     after = {reading.channel for reading in telemetry.poll(final=True)}
     assert not {name for name in after if name.startswith("runner.")}
     telemetry.close()
+
+
+def test_another_build_is_launched_until_it_is_put_back(device, started, in_time, cancel):
+    other = Path("/elsewhere/bin/python")
+    device.use_build(other)
+    device.launch("tflite", in_time, cancel)
+    device.use_build(None)
+    device.launch("tflite", in_time, cancel)
+    assert [runner.interpreter for runner in started] == [other, None]
