@@ -19,6 +19,7 @@ from reports.compare import Certainty, winners
 from reports.model import CellView, ReportModel, TrialRow
 from reports.operators import operator_views
 from reports.payload import packed_series
+from reports.soak import soak_views
 from reports.summary import device_text, summarise
 from reports.tables import cell_tables, detail_metrics, number
 from reports.text import clean, one_line
@@ -54,6 +55,7 @@ def render_html(model: ReportModel) -> str:
             summary=summarise(model),
             tables=cell_tables(model),
             operators=operator_views(model),
+            soaks=soak_views(model),
             dot_charts=figures.dot_charts(model),
             ecdf_charts=figures.ecdf_charts(model),
             startup_charts=figures.startup_charts(model),

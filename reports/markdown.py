@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from reports import labels
 from reports.html import utc_text
 from reports.model import FindingView, ReportModel, RunView
-from reports.operators import OperatorView, operator_views
+from reports.operators import OperatorTable, OperatorView, operator_views
+from reports.soak import soak_views
 from reports.summary import device_text, summarise
 from reports.tables import Entry, Table, cell_tables
 from reports.text import markdown_block, markdown_text
@@ -20,6 +21,8 @@ def render_markdown(model: ReportModel) -> str:
     blocks += _summary(model)
     for table in cell_tables(model):
         blocks += _table(table)
+    for soak in soak_views(model):
+        blocks += [f"## {markdown_text(soak.title)}", *_plain_table(soak.table)]
     for view in operator_views(model):
         blocks += _operators(view)
     blocks += _findings(model.findings)
@@ -56,11 +59,15 @@ def _table(table: Table) -> Iterator[str]:
 def _operators(view: OperatorView) -> Iterator[str]:
     yield f"## Operators: {markdown_text(view.title)}"
     for table in (view.types, view.nodes):
-        sides = ["---:" if i >= table.numbers else "---" for i in range(len(table.headers))]
-        rows = [_line([markdown_text(text) for text in row]) for row in table.rows]
-        yield "\n".join([_line(table.headers), _line(sides), *rows])
-        if table.note:
-            yield markdown_text(table.note)
+        yield from _plain_table(table)
+
+
+def _plain_table(table: OperatorTable) -> Iterator[str]:
+    sides = ["---:" if i >= table.numbers else "---" for i in range(len(table.headers))]
+    rows = [_line([markdown_text(text) for text in row]) for row in table.rows]
+    yield "\n".join([_line(table.headers), _line(sides), *rows])
+    if table.note:
+        yield markdown_text(table.note)
 
 
 def _entry(entry: Entry) -> str:

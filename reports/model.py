@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.findings import Severity
-from harness.record import Cause, DeviceFacts, Outcome
+from harness.record import Cause, DeviceFacts, Outcome, SoakWindow
 from harness.stats.interval import Estimate
 from harness.stats.operators import Profile
 from harness.validity.accuracy import AccuracyLoss
@@ -99,6 +99,7 @@ class TrialRow:
     reason: str
     metrics: dict[str, float]
     finding_ids: tuple[str, ...]
+    windows: tuple[SoakWindow, ...] = ()  #: of a sustained load
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from reports.accuracy import (
 from reports.model import CellView, ReportModel
 from reports.operators import operator_views
 from reports.quantities import NOT_MEASURED, heading, interval_text, scale, value_text
+from reports.soak import soak_views
 from reports.summary import summarise, varying
 from reports.text import one_line
 
@@ -96,6 +97,14 @@ def terminal_table(model: ReportModel) -> TextTable:
         for cell in cells
     )
     return TextTable(headers, rows, _notes(model, cells, named))
+
+
+def soak_tables(model: ReportModel) -> list[TextTable]:
+    """Who is still ahead at the end of a sustained load, and long ones by windows."""
+    return [
+        TextTable(view.table.headers, view.table.rows, (f"{view.title}: {view.table.note}",))
+        for view in soak_views(model)
+    ]
 
 
 def operator_tables(model: ReportModel) -> list[TextTable]:

@@ -227,6 +227,7 @@ def _trial_row(record: TrialRecord) -> TrialRow:
         reason=one_line(reason),
         metrics=_own_metrics(record),
         finding_ids=tuple(sorted({item.id for item in record.findings})),
+        windows=record.windows,
     )
 
 

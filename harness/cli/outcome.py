@@ -55,7 +55,13 @@ def _print(model: ReportModel, output: str) -> None:
     from harness.cli.tables import print_table
     from reports.csv import cells_csv
     from reports.markdown import render_markdown
-    from reports.terminal import accuracy_table, json_rows, operator_tables, terminal_table
+    from reports.terminal import (
+        accuracy_table,
+        json_rows,
+        operator_tables,
+        soak_tables,
+        terminal_table,
+    )
 
     match output:
         case "md":
@@ -65,7 +71,12 @@ def _print(model: ReportModel, output: str) -> None:
         case "json":
             click.echo(json.dumps(json_rows(model), indent=2, ensure_ascii=False))
         case _:
-            tables = [terminal_table(model), accuracy_table(model), *operator_tables(model)]
+            tables = [
+                terminal_table(model),
+                accuracy_table(model),
+                *soak_tables(model),
+                *operator_tables(model),
+            ]
             for table in tables:
                 if table is not None:
                     print_table(table)
