@@ -27,6 +27,8 @@ from reports.text import clean, one_line
 #: Columns of a cell's table of trials; those without a value are left out.
 _TRIAL_METRICS = (
     "latency_p50_ns",
+    "latency_p50_all_ns",
+    "repeated_blocks",
     "latency_p90_ns",
     "latency_p99_ns",
     "latency_max_ns",
