@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ai_edge_quantizer import calibrator, default_policy, quantizer, recipe_manager
+from ai_edge_quantizer import calibrator, quantizer, recipe_manager
 from ai_edge_quantizer.utils import qsv_utils
 
 from harness.models.convert import ConvertError
@@ -79,11 +79,19 @@ class TfliteQuantizer:
 
 def _check_wide(plan: Plan, known: Sequence[Layer]) -> None:
     """Refuse 16 bits for a layer that the tool would leave as it is without a word."""
+    wide = [
+        layer
+        for layer in known
+        if layer.name in plan.layers
+        and dict(plan.layers[layer.name].parameters).get("activation_bits") == 16
+    ]
+    if not wide:
+        return
+    from ai_edge_quantizer import default_policy
+
     able = json.loads(default_policy.DEFAULT_JSON_POLICY)["ops_per_config"]["static_wi8_ai16"]
-    for layer in known:
-        call = plan.layers.get(layer.name)
-        wide = call is not None and dict(call.parameters).get("activation_bits") == 16
-        if wide and _TOOLS_NAMES.get(layer.type, layer.type) not in able:
+    for layer in wide:
+        if _TOOLS_NAMES.get(layer.type, layer.type) not in able:
             raise ConvertError(
                 f"16-bit activations of {layer.type} are not supported by ai-edge-quantizer; give "
                 f"{layer.name} another method"
