@@ -60,14 +60,17 @@ def trial_metrics(
 
 
 def repeat_metrics(samples: Samples, blocks: Sequence[BlockRecord]) -> dict[str, float]:
-    """How many timed blocks were done again, and the median with the disturbed ones."""
+    """How many timed blocks were done again, and the median over all of them.
+
+    The median is there without any repetition, too, so that a cell's estimate is of all its trials.
+    """
     timed = [block for block in blocks if block.timed]
     bad = sum(block.tainted is not None for block in timed)
     if not timed:
         return {}
     found = {"repeated_blocks": float(bad), "repeated_percent": 100.0 * bad / len(timed)}
     latency_ns = samples.latency_ns[samples.timed]
-    if bad and len(latency_ns):
+    if len(latency_ns):
         found["latency_p50_all_ns"] = float(np.median(latency_ns))
     return found
 
