@@ -49,6 +49,13 @@ def local_build(engine: str, interpreter: Path | None) -> str:
     return find_build(engine, interpreter)
 
 
+def phone_build(folder: Path | None) -> str:
+    """What the Android runner files in ``folder`` are, ours without one."""
+    from device_agents.android.packages import listing_digest
+
+    return f"runner files, sha256 {listing_digest(folder)[:16]}"
+
+
 def workbench(folder: Path) -> Device:
     """The local device in a folder of its own, for inference that nobody times; needs no lease."""
     from device_agents.local.agent import LocalAgent

@@ -146,7 +146,10 @@ class BuildChoice(Protocol):
     """A device that can run another build than its agent's own, for the arms of a comparison."""
 
     def use_build(self, build: Path | None) -> None:
-        """From the next launch on: an interpreter (local), or None for the agent's own."""
+        """From the next launch on; None is the agent's own.
+
+        An interpreter (local), or a folder of runner files (Android).
+        """
 
 
 class Agent(Protocol):

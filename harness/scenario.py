@@ -189,13 +189,15 @@ class Arm:
     """One side of a comparison: what it has in place of what the scenario says.
 
     ``models`` maps patterns of variant labels (``kws*``) to files. ``options`` are laid over the
-    cell's engine options. ``python`` is another local interpreter with its own engine builds.
-    ``builds`` pins what an engine's build must be, by engine.
+    cell's engine options. ``python`` is another local interpreter with its own engine builds,
+    ``runner`` a folder of Android runner files. ``builds`` pins what they must be: by engine for
+    this machine, under ``android`` for phones.
     """
 
     models: dict[str, Path] = field(default_factory=dict)
     options: dict[str, str | int | float | bool] = field(default_factory=dict)
     python: Path | None = None
+    runner: Path | None = None
     builds: dict[str, str] = field(default_factory=dict)
 
 

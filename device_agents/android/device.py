@@ -31,7 +31,7 @@ _RUNNERS = "org.benchfarm.runner"
 _CLOSE_TIMEOUT_S = 20.0
 _SURVEY_TIMEOUT_S = 20.0
 #: A state that was read just now need not be asked for again.
-_FRESH_NS = 1_000_000_000
+_FRESH_NS = 200_000_000
 
 
 class AndroidDevice:
@@ -54,6 +54,7 @@ class AndroidDevice:
         self._wanted = Prepare()
         self._abis: tuple[str, ...] | None = None
         self._apk: RunnerFile | None = None
+        self._runner_files: Path | None = None
         self._survey: Survey | None = None
         self._page_bytes = 4096
         self._state: tuple[int, DeviceState] | None = None
@@ -70,9 +71,9 @@ class AndroidDevice:
     def state(self, deadline: Deadline, cancel: CancelToken) -> DeviceState:
         """Battery, temperatures, screen, load; see state.py."""
         now_ns = self._clock.monotonic_ns()
-        if self._state is None or now_ns - self._state[0] > _FRESH_NS:
-            self._state = (now_ns, read_state(self._phone, deadline, cancel))
-        return self._state[1]
+        if self._state is not None and now_ns - self._state[0] < _FRESH_NS:
+            return self._state[1]
+        return self._read_state(deadline, cancel)
 
     def prepare(self, wanted: Prepare, deadline: Deadline, cancel: CancelToken) -> tuple[str, ...]:
         """End leftovers, make the settings, or look whether they still hold."""
@@ -111,6 +112,13 @@ class AndroidDevice:
         self._runners.append(runner)
         return runner
 
+    def use_build(self, build: Path | None) -> None:
+        """Start runners from this folder of runner files from now on; from ours for None.
+
+        Every build has an application of its own, so that two of them are installed side by side.
+        """
+        self._runner_files = build
+
     def telemetry(
         self, rate_hz: float, purpose: Literal["timing", "memory"] = "timing"
     ) -> AndroidTelemetry:
@@ -124,7 +132,7 @@ class AndroidDevice:
             self._phone,
             self._phone_clock,
             self._survey,
-            lambda within: self.state(within, CancelToken()),
+            lambda within: self._read_state(within, CancelToken()),
             rate_hz,
             purpose,
             lambda: self._apk.application_id if self._apk is not None else None,
@@ -145,11 +153,12 @@ class AndroidDevice:
 
     def _start_plan(self, engine: str, deadline: Deadline, cancel: CancelToken) -> StartPlan:
         start = self._wanted.start or "activity"
-        apk = install.require_apk(self._phone, self._phone_abis(deadline, cancel), engine)
+        known = self._phone_abis(deadline, cancel)
+        apk = install.require_apk(self._phone, known, engine, self._runner_files)
         if start == "app_process":
             with tempfile.TemporaryDirectory(prefix="benchfarm-") as work:
                 jar, libraries = install.push_bare_runner(
-                    self._phone, self._store, apk, Path(work), deadline, cancel
+                    self._phone, self._store, apk, Path(work), self._runner_files, deadline, cancel
                 )
             return StartPlan(start, apk, None, jar, libraries)
         if self._apk != apk:
@@ -171,6 +180,11 @@ class AndroidDevice:
         if self._abis is None:
             self._abis = abis(read_properties(self._phone.run("getprop", deadline, cancel).text))
         return self._abis
+
+    def _read_state(self, deadline: Deadline, cancel: CancelToken) -> DeviceState:
+        state = read_state(self._phone, deadline, cancel)
+        self._state = (self._clock.monotonic_ns(), state)
+        return state
 
     def _end_runners(self) -> None:
         while self._runners:

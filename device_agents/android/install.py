@@ -17,9 +17,11 @@ from harness.errors import CapabilityMissing, DeviceError, DeviceTimeout
 INSTALL_TIMEOUT_S = 120.0
 
 
-def require_apk(phone: Phone, abis: tuple[str, ...], engine: str) -> RunnerFile:
+def require_apk(
+    phone: Phone, abis: tuple[str, ...], engine: str, folder: Path | None
+) -> RunnerFile:
     """The APK with ``engine`` for this phone; raises CapabilityMissing where there is none."""
-    found = runner_apk(abis, engine)
+    found = runner_apk(abis, engine, folder)
     if isinstance(found, str):
         raise CapabilityMissing(phone.device_id, found)
     return found
@@ -55,6 +57,7 @@ def push_bare_runner(
     store: PhoneStore,
     apk: RunnerFile,
     work: Path,
+    folder: Path | None,
     deadline: Deadline,
     cancel: CancelToken,
 ) -> tuple[str, str]:
@@ -62,7 +65,7 @@ def push_bare_runner(
 
     ``work`` is a folder of this host for unpacking.
     """
-    jar = runner_jar()
+    jar = runner_jar(folder)
     store.push(jar.path, jar.sha256, deadline, cancel)
     libraries = f"{HOME}/libs-{apk.build}"
     there = phone.run(f"[ -f {libraries}/complete ]", deadline, cancel, check=False)

@@ -6,6 +6,7 @@ They are in the wheel, beside this file, or in a checkout where ``make android``
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -32,12 +33,12 @@ class RunnerFile:
     sha256: str
 
 
-def runner_apk(abis: Sequence[str], engine: str) -> RunnerFile | str:
+def runner_apk(abis: Sequence[str], engine: str, folder: Path | None = None) -> RunnerFile | str:
     """The APK for the first of a phone's ABIs that has one with ``engine``, or why there is none.
 
-    Raises UserError when there are no runner files at all.
+    ``folder`` holds other runner files than ours. Raises UserError when there are none at all.
     """
-    files = runner_files()
+    files = runner_files(folder)
     flavours = _FLAVOURS.get(engine, ())
     for abi in abis:
         for flavour in flavours:
@@ -51,17 +52,24 @@ def runner_apk(abis: Sequence[str], engine: str) -> RunnerFile | str:
     return f"there is no {engine} runner for {' or '.join(abis) or 'an unknown processor'}"
 
 
-def runner_jar() -> RunnerFile:
+def runner_jar(folder: Path | None = None) -> RunnerFile:
     """The jar for ``app_process``; raises UserError where there is none."""
-    for file in runner_files():
+    for file in runner_files(folder):
         if file.path.suffix == ".jar":
             return file
-    raise UserError(f"there is no benchfarm-runner.jar in {_folder()}; run: make android")
+    where = folder or _folder()
+    raise UserError(f"there is no benchfarm-runner.jar in {where}; run: make android")
 
 
-def runner_files() -> tuple[RunnerFile, ...]:
+def listing_digest(folder: Path | None = None) -> str:
+    """What tells one set of runner files from another: their listing holds the files' digests."""
+    listed = sorted((file.path.name, file.sha256) for file in runner_files(folder))
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+def runner_files(folder: Path | None = None) -> tuple[RunnerFile, ...]:
     """Everything that ``runners.json`` lists; raises UserError where it cannot be read."""
-    folder = _folder()
+    folder = folder or _folder()
     try:
         listed = json.loads((folder / _LISTING).read_text(encoding="utf-8"))["runners"]
         return tuple(

@@ -112,6 +112,7 @@ def definition(
     }
     kept |= {"options": arm.options} if arm.options else {}
     kept |= {"python": str(arm.python)} if arm.python else {}
+    kept |= {"runner": str(arm.runner)} if arm.runner else {}
     return {
         "created_at": SystemClock().now().isoformat(timespec="seconds"),
         "scenario": scenario.name,

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from harness.cli import lab
-from harness.cli.arms import check_builds, interpreter, pinned
+from harness.cli.arms import build_path, check_builds, pinned
 from harness.cli.console import RunView, run_view
 from harness.cli.inference import LocalInfer
 from harness.cli.models_source import ModelSource
@@ -281,7 +281,7 @@ class _Execution:
             self._source.path_of(variant),
             self._source.inputs_of(variant),
             task,
-            interpreter(self._scenario, trial.cell),
+            build_path(self._scenario, trial.cell),
         )
 
     def _heed_signals(self, stack: ExitStack) -> None:

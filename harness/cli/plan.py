@@ -83,6 +83,7 @@ def _arms(wanted: Scenario) -> dict[str, object] | None:
             "model": {pattern: str(path) for pattern, path in arm.models.items()},
             "options": arm.options,
             "python": str(arm.python) if arm.python else None,
+            "runner": str(arm.runner) if arm.runner else None,
             "builds": arm.builds,
         }
         for name, arm in wanted.arms.named

@@ -310,7 +310,7 @@ class Conductor:
             self._device.use_build(build)
         elif build is not None:
             raise CapabilityMissing(
-                self._device.device_id, f"cannot run another build ({build}); measure arms on local"
+                self._device.device_id, f"cannot run another build ({build}) of the runner"
             )
 
     def _restore(self, log: PhaseLog) -> None:

@@ -40,17 +40,29 @@ def _armed(cell: Cell, name: ArmName, arm: Arm, source: VariantSource) -> Cell:
     options = cell.options | arm.options
     platform = cell.device_id.partition(":")[0]
     objection = obstacle(platform, cell.engine, cell.delegate, options)
-    if objection is None and arm.python is not None and platform != "local":
-        objection = f"another interpreter can only be chosen for local, not for {platform}"
+    objection = objection or _misplaced(arm, platform)
     if objection is not None:
         raise NoPair(f"{name} arm: {objection}")
+    pin = {"local": cell.engine, "android": "android"}.get(platform, "")
     return replace(
         cell,
         variant=_variant(cell, name, arm, source),
         options=options,
         arm=name,
-        build=arm.builds.get(cell.engine, "") if platform == "local" else "",
+        build=arm.builds.get(pin, ""),
     )
+
+
+def build_of(arm: Arm, platform: str) -> Path | None:
+    """The build that the arm names for a platform, None for the agent's own."""
+    return {"local": arm.python, "android": arm.runner}.get(platform)
+
+
+def _misplaced(arm: Arm, platform: str) -> str | None:
+    """Why an arm that names a build says nothing about this platform, where that is so."""
+    if build_of(arm, platform) is None and (arm.python or arm.runner):
+        return f"it names no build for {platform} (python is for local, runner for android)"
+    return None
 
 
 def _variant(cell: Cell, name: ArmName, arm: Arm, source: VariantSource) -> Variant:
@@ -86,7 +98,9 @@ def _is_same(reference: Cell, candidate: Cell, arms: Arms) -> bool:
 
     Builds are pinned where devices were asked; before that, interpreters stand for them.
     """
-    if not reference.build and arms.reference.python != arms.candidate.python:
+    platform = reference.device_id.partition(":")[0]
+    builds = [build_of(arm, platform) for _, arm in arms.named]
+    if not reference.build and builds[0] != builds[1]:
         return False
     one, other = (
         (cell.variant.digest, cell.options, cell.build) for cell in (reference, candidate)

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.scenario import Arm, ArmName, Arms
 from harness.scenario_file.engines import AFFINITY, ENGINES, OPTIONS
-from harness.scenario_file.kinds import Cores, FilePath, Flag, NotYet, Schema, Text
+from harness.scenario_file.kinds import Cores, FilePath, Flag, Schema, Text
 from harness.scenario_file.models import option_kind
 from harness.scenario_file.nodes import Node
 from harness.scenario_file.structures import Key, Record, Table
@@ -84,10 +84,14 @@ _ARM = Record(
         ),
         "python": Key(FilePath(), "another local interpreter, with the engine builds of this arm"),
         "builds": Key(
-            Record(dict, {name: Key(Text(), f"what {name} must be") for name in ENGINES}),
+            Record(
+                dict, {name: Key(Text(), f"what {name} must be") for name in (*ENGINES, "android")}
+            ),
             "engine builds this arm is pinned to; `benchfarm plan --json` tells what there is",
         ),
-        "runner": Key(NotYet(), "another build of a phone's runner"),
+        "runner": Key(
+            FilePath(folder=True), "another build of the Android runner: a folder of runners.json"
+        ),
     },
 )
 

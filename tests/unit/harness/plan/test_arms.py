@@ -125,7 +125,20 @@ def test_an_option_that_the_engine_lacks_skips_the_pair():
 def test_another_interpreter_is_for_the_local_device_only():
     planned = plan(Arms(candidate=Arm(python=Path("/venv/bin/python"))), PHONE)
     assert planned.trials == ()
-    assert all("can only be chosen for local" in skip.reason for skip in planned.skips)
+    assert {skip.reason for skip in planned.skips} == {
+        "candidate arm: it names no build for android (python is for local, runner for android)"
+    }
+
+
+def test_phones_have_runner_files_in_place_of_interpreters():
+    arms = Arms(
+        Arm(builds={"tflite": "mine", "android": "runner files, sha256 aa"}),
+        Arm(runner=Path("/next"), builds={"tflite": "mine", "android": "runner files, sha256 bb"}),
+    )
+    cells = of(plan(arms, PHONE), "tflite")
+    assert cells["reference"].build == "runner files, sha256 aa"
+    assert cells["candidate"].build == "runner files, sha256 bb"
+    assert plan(arms).trials == ()  # the runner of phones says nothing about this machine
 
 
 def test_quads_are_next_to_each_other_and_take_turns():

@@ -71,7 +71,7 @@ WRONG = [
     ("arms: {candidate: {model: {kws: none.onnx}}}", 4, "arms.candidate.model.kws", "there is no file"),
     ("arms: {candidate: {options: {xnnpak: false}}}", 4, "arms.candidate.options.xnnpak", "did you mean 'xnnpack'?"),
     ("arms: {candidate: {python: none/bin/python}}", 4, "arms.candidate.python", "there is no file"),
-    ("arms: {candidate: {runner: app.apk}}", 4, "arms.candidate.runner", "runner is not available yet"),
+    ("arms: {candidate: {runner: none/android}}", 4, "arms.candidate.runner", "there is no folder"),
     ("arms: {}\nrepeats: 5", 5, "repeats", "write an even number"),
     ("arms: {}\nrepeats: {min: 4, max: 7, until_ci: 2%}", 5, "repeats", "write an even number"),
     ("finish_by: late", 4, "finish_by", "'late' is no time; write '06:30'"),
