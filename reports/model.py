@@ -215,6 +215,7 @@ class ReportModel:
     skips: tuple[SkipView, ...]
     channels: dict[str, Channel]
     counts: Counts
+    mixed: tuple[str, ...] = ()  #: what runs of one report differ in, though their cells look alike
 
     @property
     def simulated(self) -> bool:

@@ -196,7 +196,8 @@ def _certainty(found: list[Comparison], model: ReportModel) -> str:
 
 
 def _doubts(model: ReportModel) -> tuple[str, ...]:
-    doubts = [
+    doubts = list(model.mixed)
+    doubts += [
         f"{view.id} on {_plural(view.cells, 'cell')}: {view.summary}"
         for view in model.findings
         if view.severity is not Severity.NOTE

@@ -22,11 +22,13 @@ from harness.record import (
 from harness.stats.interval import Estimate
 from harness.stats.operators import Profile
 from harness.validity.checks import check_cell
+from harness.validity.comparability import Side
 from reports import labels
 from reports.accuracy import accuracy_estimates, accuracy_loss
 from reports.energy import energy_estimates
 from reports.estimates import estimates
 from reports.marks import merge_findings, seen_findings
+from reports.mixing import mixtures, side_of
 from reports.model import (
     CellView,
     Channel,
@@ -75,6 +77,7 @@ def build_report(runs: Sequence[RunSource]) -> ReportModel:
     failures: list[FailureView] = []
     skips: list[SkipView] = []
     all_findings: list[tuple[str, Finding]] = []
+    sides: list[tuple[CellView, Side]] = []
     for run in runs:
         gathered = _gather(run, channels, limit)
         for one in gathered:
@@ -83,6 +86,8 @@ def build_report(runs: Sequence[RunSource]) -> ReportModel:
             failures += _failures(view, one)
             skips += _trial_skips(run, view, one)
             all_findings += [(view.anchor, item) for item in _all_findings(one)]
+            if len(runs) > 1 and (side := side_of(run, one.records)) is not None:
+                sides.append((view, side))
         skips += [
             SkipView(run.run_id, one_line(s.device_id), one_line(s.what), one_line(s.reason))
             for s in run.plan.skips
@@ -96,6 +101,7 @@ def build_report(runs: Sequence[RunSource]) -> ReportModel:
         skips=tuple(skips),
         channels=channels,
         counts=_sum_counts(view.counts for view in cells),
+        mixed=mixtures(sides),
     )
 
 

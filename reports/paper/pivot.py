@@ -110,7 +110,7 @@ def pivot(model: ReportModel, request: PivotRequest) -> PaperTable:
         columns=tuple(columns),
         rows=_best(rows, columns, request),
         constant=_constant(cells, request),
-        note=NOTE,
+        note=" ".join((NOTE, *model.mixed)),
         common=common,
     )
 

@@ -74,7 +74,7 @@ def _table(
     note: str = NOTE,
 ) -> PaperTable:
     """One row a cell: the facets in which cells differ, then ``columns``."""
-    differing = varying(tuple(cells)) - {"engine_version", "run"} | {"model"}
+    differing = varying(tuple(cells)) - {"engine_version"} | {"model"}
     keys = [key for key in labels.FACETS if key in differing]
     rows: list[list[PaperEntry]] = [
         [*(cell.facets[key] or "-" for key in keys), *entries(cell)] for cell in cells
@@ -86,7 +86,7 @@ def _table(
         tuple(all_columns),
         with_best(rows, all_columns, [cell.group for cell in cells]),
         labels.cell_text(cells[0].facets, frozenset(differing | {"run"})),
-        note,
+        " ".join((note, *model.mixed)),
         tuple(view for view in model.findings if view.everywhere),
     )
 
