@@ -24,7 +24,7 @@ _REFERENCE = "fp32"
 @click.argument("names", nargs=-1, required=True, metavar="NAME[/VARIANT]|FILE...")
 @click.option(
     "--dataset", metavar="NAME|NPZ|FOLDER|random",
-    help="digits, your own arrays with labels, or random inputs to compare with fp32 only; "
+    help="digits, your own arrays or images with labels, or random inputs to compare with fp32; "
     "default: the family's own.",
 )  # fmt: skip
 @click.option(

@@ -30,7 +30,8 @@ ACCURACY = Record(
     {
         "dataset": Key(
             DatasetName(),
-            "digits, a .npz with labels, or random to compare models with each other only",
+            "digits; your own .npz with labels or folder of images (with a slash); or random, to "
+            "compare models with each other only",
             required=True,
         ),
         "metrics": Key(Many(Choice(ACCURACY_METRICS)), "the figures; all that the data allow"),

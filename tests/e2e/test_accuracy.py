@@ -109,3 +109,23 @@ def test_a_variant_of_ones_own_calibration_is_asked_its_familys_data(
         "digits_small/int8-static-mine",
     )
     assert own_row["against"]["reference"] == "digits_small/fp32"
+
+
+def test_a_folder_of_images_is_a_dataset(benchfarm, tmp_path: Path) -> None:
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    known = load_digits()
+    for place in range(100):
+        path = tmp_path / "photos" / str(known.target[place]) / f"{place}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(known.images[place].astype(np.uint8)).save(path)
+    done = benchfarm(
+        "models", "evaluate", "digits_small/fp32", "--dataset", "photos", "-e", "tflite", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert 85 < row["accuracy_top1_percent"] <= 100
+    (tmp_path / "photos" / "3" / "damaged.png").write_bytes(b"no image")
+    spoilt = benchfarm("models", "evaluate", "digits_small/fp32", "--dataset", "photos/")
+    assert "damaged.png: is no image that can be read" in spoilt.stderr + spoilt.stdout
