@@ -38,14 +38,14 @@ class ThermalSensor:
     """What is watched. Of several channels the hottest one counts.
 
     ``band_c`` and ``slope_c_per_min`` say how near to the start state is near enough. A processor's
-    own sensors move by degrees at rest and have no temperature that is right for all processors;
-    there both are wider, and ``ceiling_c`` and ``rest_c`` are None.
+    own sensors move by degrees at rest, follow its power within seconds, and have no temperature
+    that is right for all processors; there the band is wider and the rest is None.
     """
 
     name: str  #: ``skin``, ``battery`` or ``processor``
     channels: tuple[str, ...]
     band_c: float = 1.0
-    slope_c_per_min: float = 0.2
+    slope_c_per_min: float | None = 0.2
     ceiling_c: float | None = CEILING_C
     rest_c: float | None = REST_C
 
@@ -106,7 +106,7 @@ def choose_sensor(channels: Sequence[ChannelRecord]) -> ThermalSensor | str:
             return ThermalSensor(name, (channel,))
     zones = sorted(name for name in readable if _is_processor(name))
     if zones:
-        return ThermalSensor("processor", tuple(zones), 5.0, 2.0, None, None)
+        return ThermalSensor("processor", tuple(zones), 5.0, None, None, None)
     reasons = [
         item.unavailable
         for item in channels
@@ -149,7 +149,9 @@ def thermal_gate(
 
 
 def is_flat(sensor: ThermalSensor, warmth: Warmth) -> bool:
-    """Whether the temperature has stopped moving."""
+    """Whether the temperature has stopped moving, as far as it is asked."""
+    if sensor.slope_c_per_min is None:
+        return True
     slope = warmth.slope_c_per_min
     return slope is not None and abs(slope) <= sensor.slope_c_per_min + 1e-9
 

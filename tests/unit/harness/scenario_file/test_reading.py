@@ -55,7 +55,8 @@ loads:
   - {kind: cold, page_cache: drop}
 repeats: {min: 5, max: 20, until_ci: 2%}
 order: {kind: blocked, seed: 7}
-gates: {foreign_cpu_percent: 10, timeout_minutes: 9, thermal: {max_c: 32}, battery_percent: [30, 80]}
+gates:
+  {foreign_cpu_percent: 10, timeout_minutes: 9, thermal: {max_c: 32}, battery_percent: [30, 80]}
 ambient: {file: room.txt, scale: 0.001}
 prepare: {brightness_percent: 0, refresh_hz: 60, airplane: true, start: instrumentation}
 telemetry: {rate_hz: 2}
