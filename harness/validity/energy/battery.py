@@ -9,12 +9,14 @@ reports proves nothing: ``dumpsys battery unplug`` changes the report and the ch
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from harness.stats.traces import Trace
+from harness.units import NS_PER_S
 from harness.validity.energy.held import Held, held, idle_error
 from harness.validity.energy.refusal import RefusalCode, Refused
 from harness.validity.energy.series import Series, Windows, usable
@@ -32,6 +34,10 @@ _PER_UNIT = (1e-6, 1e-3, 1.0, 1e3)
 _LEAST_IDLE_W = 0.05
 #: The response to load has to stand out of the noise by so many standard errors.
 _SIGNIFICANT = 3.0
+#: Changes of the charge counter that are enough to check the current's unit with it, and how far
+#: the two may be apart: counters are rough, wrong units are off by ten at least.
+_LEAST_STEPS = 10
+_MOST_APART = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +64,13 @@ def battery_power(
     windows: Windows,
     reported: Reported = "unknown",
     known_sign: int | None = None,
+    charge: Trace | None = None,
 ) -> BatteryPower:
     """Power of a device that runs on its battery. Raises Refused.
 
     ``known_sign`` is the unit's discharge sign from an earlier calibration. It serves where a load
     is too light to show in the current; what it then proves is the same: discharge throughout.
+    ``charge`` is the gauge's charge counter in ampere-hours: a unit that it contradicts is told.
     """
     gauge = held(usable(current), windows)
     volts_per_unit, volts = _volts(usable(voltage))
@@ -71,7 +79,8 @@ def battery_power(
     series = gauge.series
     place = np.searchsorted(volts.at_ns, series.at_ns, side="right") - 1
     watts = np.abs(series.value) * amperes_per_unit * volts.value[np.maximum(place, 0)]
-    power = Held(Series(series.at_ns, watts, (*series.doubts, *volts.doubts)), gauge.period_s)
+    doubts = (*series.doubts, *volts.doubts, *_unit_doubt(series, amperes_per_unit, charge))
+    power = Held(Series(series.at_ns, watts, doubts), gauge.period_s)
     idle_w = min(power.mean(windows.before).value, power.mean(windows.after).value)
     if idle_w < _LEAST_IDLE_W:
         raise Refused(
@@ -118,6 +127,24 @@ def _amperes_per_unit(gauge: Held, windows: Windows) -> float:
             f"a current of {size:.6g} under load is a phone's in no unit (A, mA, uA)",
         )
     return unit
+
+
+def _unit_doubt(current: Series, amperes_per_unit: float, charge: Trace | None) -> Iterator[str]:
+    """A doubt where the charge counter fell much more, or much less, than the current says."""
+    if charge is None:
+        return
+    counter = usable(charge)
+    if np.count_nonzero(np.diff(counter.value)) < _LEAST_STEPS:
+        return
+    seconds = float(counter.at_ns[-1] - counter.at_ns[0]) / NS_PER_S
+    told_a = abs(float(counter.value[-1] - counter.value[0])) * 3600 / seconds
+    during = (current.at_ns >= counter.at_ns[0]) & (current.at_ns <= counter.at_ns[-1])
+    ours_a = abs(float(current.value[during].mean())) * amperes_per_unit if during.any() else 0.0
+    if told_a > 0 and ours_a > 0 and not 1 / _MOST_APART <= ours_a / told_a <= _MOST_APART:
+        yield (
+            f"the charge counter tells {told_a:.3g} A where the current tells {ours_a:.3g} A; the "
+            "unit of one of them is another one"
+        )
 
 
 def _volts(series: Series) -> tuple[float, Series]:

@@ -146,10 +146,11 @@ def gauge_energy(
     inferences: int,
     reported: Reported = "unknown",
     known_sign: int | None = None,
+    charge: Trace | None = None,
 ) -> TrialEnergy | Refusal:
     """Energy from a battery gauge in whatever unit and sign; refused unless discharge is proven."""
     try:
-        power = battery_power(current, voltage, windows, reported, known_sign)
+        power = battery_power(current, voltage, windows, reported, known_sign, charge)
         how = f"discharge is {'+' if power.calibration.discharge_sign > 0 else '-'}, by "
         how += f"{power.calibration.how}; 1 unit is {power.calibration.amperes_per_unit:g} A"
         return _trial(power.held, windows, inferences, SourceKind.BATTERY, how)

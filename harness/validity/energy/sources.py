@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.channels import (
+    BATTERY_CHARGE,
     BATTERY_CURRENT,
     BATTERY_PLUGGED,
     BATTERY_VOLTAGE,
@@ -71,7 +72,7 @@ _Source = Callable[[PowerEvidence, Windows, int], _Answer | None]
 
 def power_channels(channels: Sequence[ChannelRecord]) -> frozenset[str]:
     """The names of the channels that any source looks at."""
-    fixed = {BATTERY_CURRENT, BATTERY_VOLTAGE, BATTERY_PLUGGED, METER_POWER}
+    fixed = {BATTERY_CURRENT, BATTERY_VOLTAGE, BATTERY_CHARGE, BATTERY_PLUGGED, METER_POWER}
     return frozenset(
         item.name
         for item in channels
@@ -215,7 +216,8 @@ def _battery(evidence: PowerEvidence, windows: Windows, inferences: int) -> _Ans
             "a charger or USB power was connected; cut it, measure over Wi-Fi, or use rails or an "
             "external meter",
         )
-    return names, gauge_energy(current, voltage, windows, inferences, said)
+    charge = evidence.traces.get(BATTERY_CHARGE)
+    return names, gauge_energy(current, voltage, windows, inferences, said, charge=charge)
 
 
 _SOURCES: dict[SourceKind, _Source] = {

@@ -419,3 +419,36 @@ def test_a_sustained_load_tells_energy_of_both_regimes(conducted, phone, script)
     short = conducted(phone(net_w=4.0), load=Sustained(seconds=200.0))
     assert "energy_gross_j" in short.metrics
     assert "energy_late_j" not in short.metrics
+
+
+@pytest.mark.parametrize(("factor", "doubted"), [(1.0, False), (1.5, False), (10.0, True)])
+def test_a_charge_counter_contradicts_a_wrong_unit(conducted, phone, factor, doubted) -> None:
+    """A gauge that counts in tenths of a milliampere looks plausible by itself."""
+
+    def telemetry(clock, script):
+        inner = phone(net_w=2.5)(clock, script)
+        poll, channels = inner.poll, inner.channels
+        inner.channels = lambda: [
+            *channels(),
+            ChannelRecord("battery.charge_ah", "Ah", "host", "simulated"),
+        ]
+
+        def with_counter(*, final: bool = False):
+            readings = poll(final=final)
+            fallen = round(inner.true_j / 3.85 / 3600, 3)
+            at_ns = clock.monotonic_ns()
+            spoilt = [
+                Reading(one.channel, one.at_ns, one.value * factor)
+                if one.channel == BATTERY_CURRENT
+                else one
+                for one in readings
+            ]
+            return [*spoilt, Reading("battery.charge_ah", at_ns, 4.0 - fallen)]
+
+        inner.poll = with_counter
+        return inner
+
+    record = conducted(telemetry)
+    assert "energy_net_j" in record.metrics
+    seen = [item.seen for item in record.findings if item.id == "POWER-INTEGRITY"]
+    assert any("charge counter" in text for text in seen) is doubted
