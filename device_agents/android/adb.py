@@ -137,14 +137,18 @@ class Stream:
         return DeviceUnavailable(self.device_id, "the link to the phone dropped; check the cable")
 
 
+class NotReached(DeviceUnavailable):
+    """The server has no working connection to the phone just now."""
+
+
 def refusal(device_id: str, text: str) -> DeviceError:
     """The error that the server's words stand for."""
     said = printable(text, 200)
     for state, advice in ADVICE.items():
         if state in said:
-            return DeviceUnavailable(device_id, f"{state}: {advice}")
+            return NotReached(device_id, f"{state}: {advice}")
     if "not found" in said or "no devices" in said:
-        return DeviceUnavailable(device_id, _GONE)
+        return NotReached(device_id, _GONE)
     return DeviceUnavailable(device_id, f"adb says {said!r}")
 
 
@@ -163,9 +167,11 @@ class AdbServer:
             return False
         return True
 
-    def transports(self, deadline: Deadline, cancel: CancelToken) -> tuple[Transport, ...]:
-        """Every phone the server knows, in whatever state."""
-        stream = self._connect("adb server")
+    def transports(
+        self, deadline: Deadline, cancel: CancelToken, device_id: str = "adb server"
+    ) -> tuple[Transport, ...]:
+        """Every phone the server knows, in whatever state; errors name ``device_id``."""
+        stream = self._connect(device_id)
         try:
             stream.ask("host:devices-l", deadline, cancel)
             return read_devices(stream.block(deadline, cancel))

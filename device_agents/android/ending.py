@@ -9,28 +9,43 @@ from harness.clock import CancelToken, Deadline
 from harness.errors import DeviceError
 
 #: Log tags and words that tell of an end, whoever wrote them.
-_TELLING = "lowmemorykiller|lmkd|Fatal signal|FATAL EXCEPTION|ANR in|has died|Process: |Killing"
+_TELLING = (
+    "lowmemorykiller|lmkd|Fatal signal|FATAL EXCEPTION|ANR in|has died|Process: |Killing|"
+    "DEBUG.*(pid: |signal )"
+)
+_TRIES, _TRY_EVERY_S = 3, 0.3
 _LINES = 4000
 
 
 def explain(phone: Phone, package: str, pid: int, deadline: Deadline, cancel: CancelToken) -> Death:
-    """Why process ``pid`` of ``package`` ended, from whatever on the phone tells it."""
-    unknown = Death("the system does not say why it ended")
+    """Why process ``pid`` of ``package`` ended, from whatever on the phone tells it.
+
+    The system writes its records a moment after the end, so they are asked for again.
+    """
+    death = Death("the system does not say why it ended")
     try:
-        told = (
-            _exit_record(phone, package, pid, deadline, cancel),
-            _log(phone, package, pid, deadline, cancel),
-            _tombstone(phone, pid, deadline, cancel),
-        )
+        for _ in range(_TRIES):
+            told = _told(phone, package, pid, deadline, cancel)
+            death = told or death
+            if told is not None and (told.signal_name or told.returncode is not None):
+                break
+            phone.clock.sleep(_TRY_EVERY_S, cancel)
     except DeviceError as error:
         return Death(f"nobody can be asked why it ended: {error}")
-    deaths = [death for death in told if death is not None]
-    # The log knows a reason (which watermark was breached) where the record has a number only.
-    by_detail = sorted(deaths, key=lambda one: (one.signal_name is None, -len(one.why)))
-    if not by_detail:
-        return unknown
-    code = next((one.returncode for one in deaths if one.returncode is not None), None)
-    return Death(by_detail[0].why, by_detail[0].signal_name, code)
+    return death
+
+
+def _told(
+    phone: Phone, package: str, pid: int, deadline: Deadline, cancel: CancelToken
+) -> Death | None:
+    """The record of the end, made more exact by the log and a tombstone."""
+    record = _exit_record(phone, package, pid, deadline, cancel)
+    log = _log(phone, package, pid, deadline, cancel)
+    if log is not None and log.signal_name is not None:
+        return log  # it knows a reason, such as which watermark was breached
+    if record is not None and record.signal_name is None and record.returncode is None:
+        return _tombstone(phone, pid, deadline, cancel) or record
+    return record or log
 
 
 def _exit_record(

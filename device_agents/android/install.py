@@ -36,8 +36,7 @@ def install(
     if package_paths(answer.text):
         return
     store.push(apk.path, apk.sha256, deadline, cancel)
-    copy = f"{HOME}/runner.apk"
-    command = f"cp {STORE}/{apk.sha256} {copy} && pm install -r {copy}; rm -f {copy}"
+    command = f"pm install -r {STORE}/{apk.sha256}"
     patience = Deadline(phone.clock, min(INSTALL_TIMEOUT_S, deadline.remaining_s))
     try:
         said = phone.run_apart(command, patience, cancel, check=False)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from device_agents.android.adb import ADVICE, AdbServer, Stream
+from contextlib import suppress
+
+from device_agents.android.adb import ADVICE, AdbServer, NotReached, Stream
 from device_agents.android.parse.answers import Transport
 from device_agents.android.shell import Answer, ShellStream, StandingShell, finish
 from harness.clock import CancelToken, Clock, Deadline
-from harness.errors import CommandFailed, DeviceError, DeviceUnavailable
+from harness.errors import CommandFailed, DeviceError, DeviceTimeout, DeviceUnavailable
 
 #: A phone that restarts its adb, or whose cable is put back, is waited for so long.
-PATIENCE_S = 10.0
+PATIENCE_S = 25.0
 _LOOK_EVERY_S = 0.25
-_PROBE_S = 3.0
-IDENTITY = "getprop ro.serialno; read b </proc/sys/kernel/random/boot_id; echo $b"
+_ATTACH_S = 3.0
 
 
 class Phone:
@@ -27,6 +28,7 @@ class Phone:
         self.server, self.clock = server, clock
         self._transport: Transport | None = None
         self._shell: StandingShell | None = None
+        self._gone = False
 
     def run(
         self, command: str, deadline: Deadline, cancel: CancelToken, *, check: bool = True
@@ -66,14 +68,22 @@ class Phone:
 
     def open(self, service: str, deadline: Deadline, cancel: CancelToken) -> Stream:
         """A stream to a service of the phone."""
-        transport = self._transport or self._find(deadline, cancel)
-        try:
-            stream = self.server.open(self.device_id, transport, service, deadline, cancel)
-        except DeviceError:
-            self._transport = None
-            raise
-        self._transport = transport
-        return stream
+        patience = self._patience(deadline)
+        while True:
+            transport = self._transport or self._find(patience, deadline, cancel)
+            try:
+                stream = self.server.open(self.device_id, transport, service, deadline, cancel)
+            except NotReached:  # the list may be older than the connection's end
+                self._transport = None
+                if patience.expired:
+                    raise
+                self.clock.sleep(_LOOK_EVERY_S, cancel)
+            except DeviceError:
+                self._transport = None
+                raise
+            else:
+                self._transport = transport
+                return stream
 
     def use(self, transport: Transport) -> None:
         """Take a connection that was just listed, without asking again."""
@@ -91,27 +101,32 @@ class Phone:
             self._shell = StandingShell(self.start("exec sh", deadline, cancel))
         return self._shell
 
-    def _find(self, deadline: Deadline, cancel: CancelToken) -> Transport:
-        """The phone's connection; one that is away is waited for a moment."""
-        patience = Deadline(self.clock, min(PATIENCE_S, deadline.remaining_s))
+    def _patience(self, deadline: Deadline) -> Deadline:
+        """How long a phone that is away is waited for."""
+        return Deadline(self.clock, 0.0 if self._gone else min(PATIENCE_S, deadline.remaining_s))
+
+    def _find(self, patience: Deadline, deadline: Deadline, cancel: CancelToken) -> Transport:
+        """The phone's connection."""
         asked = False
         while True:
-            found = [one for one in self._list(deadline, cancel) if one.serial == self.address]
+            known = self.server.transports(deadline, cancel, self.device_id)
+            found = [one for one in known if one.serial == self.address]
             ready = [one for one in found if one.state == "device"]
             if len(ready) == 1:
+                self._gone = False
                 return ready[0]
             if len(ready) > 1:
                 raise DeviceUnavailable(self.device_id, f"{len(ready)} phones have this serial")
-            if patience.expired:
-                raise self._away(found)
             if ":" in self.address and not asked:
                 asked = True
-                self.server.attach(self.address, deadline, cancel)
+                with suppress(DeviceTimeout):
+                    within = Deadline(self.clock, min(_ATTACH_S, deadline.remaining_s))
+                    self.server.attach(self.address, within, cancel)
+            elif patience.expired:
+                self._gone = True  # once was enough: nobody waits for it again
+                raise self._away(found)
             else:
                 self.clock.sleep(_LOOK_EVERY_S, cancel)
-
-    def _list(self, deadline: Deadline, cancel: CancelToken) -> tuple[Transport, ...]:
-        return self.server.transports(deadline, cancel)
 
     def _away(self, found: list[Transport]) -> DeviceUnavailable:
         if not found:

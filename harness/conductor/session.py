@@ -19,6 +19,7 @@ from harness.conductor.channel import Channel, LinkClosed
 from harness.device import Runner
 from harness.errors import (
     BackendRejected,
+    DeviceError,
     DeviceTimeout,
     DeviceUnavailable,
     HarnessError,
@@ -277,11 +278,11 @@ class RunnerSession:
     def _reattach(self, cancel: CancelToken) -> None:
         """Find out whether the runner lives; if so open a new link and go on over it.
 
-        Raises DeviceUnavailable where the device itself stays away.
+        Raises DeviceUnavailable or DeviceTimeout where the device itself stays away.
         """
         patience = Deadline(self._clock, _REATTACH_S)
         retry_s = _RETRY_S
-        away: DeviceUnavailable | None = None
+        away: DeviceError | None = None
         while True:
             self._open_channel().close()
             death = self._death(cancel, retry_s)
@@ -292,7 +293,7 @@ class RunnerSession:
             retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
             try:
                 ready = self._attach((), patience, cancel)
-            except DeviceUnavailable as error:
+            except (DeviceUnavailable, DeviceTimeout) as error:
                 away = error
                 continue
             except LinkClosed:

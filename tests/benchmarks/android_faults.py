@@ -26,7 +26,7 @@ WHEN = {
     "started": "phase:launch",
     "load": "phase:load",
     "warm": "phase:block",
-    "measure": "phase:block:3",
+    "measure": "phase:block:2",
     "collect": "command:logcat",
     "restore": "command:am force-stop",
 }

@@ -89,12 +89,13 @@ def read_log(text: str, pid: int, package: str) -> Death | None:
         (re.compile(rf"ANR in {name}\b(.*)"), _anr),
         (re.compile(rf"Process {name}(?::\S+)? \(pid {pid}\) has died(.*)"), _died),
     )
-    for line in text.splitlines():
+    lines = text.splitlines()
+    for line in lines:
         for pattern, told in patterns:
             match = pattern.search(line)
             if match is not None and (told is not _died or death is None):
                 death = told(match)
-    return _java_crash(text, pid) or death
+    return _java_crash(text, pid) or _native_crash(lines, pid) or death
 
 
 def _low_memory(match: re.Match[str]) -> Death:
@@ -113,6 +114,18 @@ def _anr(_match: re.Match[str]) -> Death:
 
 def _died(match: re.Match[str]) -> Death:
     return Death(f"the system says that it has died{printable(match[1], 60)}")
+
+
+def _native_crash(lines: list[str], pid: int) -> Death | None:
+    """The crash dump in the log: a line with the process, and soon one with the signal."""
+    ours = False
+    for line in lines:
+        if re.search(r"DEBUG\s*: pid: [0-9]+, tid: ", line):
+            ours = f" pid: {pid}, tid: " in line
+        signal = _SIGNAL.search(line) if ours else None
+        if signal is not None:
+            return Death("its native code crashed", signal[2])
+    return None
 
 
 def _java_crash(text: str, pid: int) -> Death | None:

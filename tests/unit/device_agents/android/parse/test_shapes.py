@@ -301,3 +301,14 @@ def test_a_zones_value_is_a_temperature_or_nothing(raw):
     scale = thermal.zone_scale(raw)
     celsius = None if scale is None else thermal.zone_celsius(raw, scale)
     assert celsius is None or -30 < celsius < 150
+
+
+def test_log_of_a_native_crash():
+    log = (
+        "11-21 01:02:03.004   900   900 F DEBUG   : pid: 7, tid: 7, name: other  >>> other <<<\n"
+        "11-21 01:02:03.004   900   900 F DEBUG   : signal 6 (SIGABRT), code -1\n"
+        "11-21 01:02:03.104   901   901 F DEBUG   : pid: 412, tid: 430, name: run  >>> org <<<\n"
+        "11-21 01:02:03.104   901   901 F DEBUG   : signal 11 (SIGSEGV), code 1 (SEGV_MAPERR)\n"
+    )
+    assert exits.read_log(log, 412, "org").signal_name == "SIGSEGV"
+    assert exits.read_log(log, 413, "org") is None

@@ -1,0 +1,95 @@
+"""One seed of the fault campaign; all of it is in tests/benchmarks/android_faults.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from device_agents.android import install, sync
+from device_agents.android import phone as phone_module
+from harness.conductor import conductor, measure, session
+from harness.errors import DeviceTimeout
+from harness.record import Cause
+from tests.benchmarks import _android, android_faults
+
+SOME = (
+    ("drop-link", "push"),
+    ("drop-link=1", "measure"),
+    ("freeze=1", "load"),
+    ("reboot", "acquire"),
+    ("vanish", "measure"),
+    ("out-of-memory", "measure"),
+    ("crash", "warm"),
+    ("storage-full", "push"),
+    ("prompt", "acquire"),
+    ("popup", "measure"),
+    ("unauthorized", "prepare"),
+)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """The limits of a trial in seconds, as the campaign sets them for good."""
+    names = [
+        *((conductor, name) for name in vars(conductor) if name.endswith("_TIMEOUT_S")),
+        *((measure, name) for name in ("SILENCE_S", "PING_TIMEOUT_S")),
+        (session, "_REATTACH_S"),
+        (phone_module, "PATIENCE_S"),
+        (sync, "STALL_S"),
+    ]
+    for module, name in names:
+        monkeypatch.setattr(module, name, getattr(module, name))
+    _android.be_impatient()
+
+
+@pytest.fixture
+def bench(lab):
+    with _android.bench(lab) as made:
+        yield made
+
+
+@pytest.mark.parametrize(("fault", "when"), SOME, ids=lambda text: text)
+def test_a_fault_is_a_record_and_the_next_trial_works(impatient, bench, phone, fault, when):
+    result = android_faults.run_one(bench, phone, fault, when)
+    assert result.problems == ()
+    if fault in ("out-of-memory", "crash"):
+        failure = result.record.failure
+        assert failure.cause is Cause.CRASHED
+        assert failure.signal_name == ("SIGKILL" if fault == "out-of-memory" else "SIGSEGV")
+        assert "the phone says" in failure.log_tail
+    if fault == "vanish":
+        assert result.record.failure.cause is Cause.OFFLINE
+    if fault in ("drop-link", "drop-link=1", "freeze=1"):
+        assert result.record.failure is None
+
+
+def test_what_covers_the_app_is_seen(impatient, bench, phone, tmp_path):
+    device = bench.open(phone)
+    phone.fault("popup@phase:block:2")
+    record = bench.trial(device)
+    device.close()
+    assert record.failure is None
+    covered = next(one for one in record.channels if one.name == "device.covered")
+    assert covered.unavailable is None
+    assert record.state_after.values["foreground"].startswith("com.android.updater")
+
+
+@pytest.fixture
+def hasty_installation(monkeypatch):
+    monkeypatch.setattr(install, "INSTALL_TIMEOUT_S", 2.0)
+
+
+def test_an_installation_nobody_confirms_says_so(
+    agent, well, lab, soon, within, cancel, hasty_installation
+):
+    phone = lab.phones[1]
+    well(phone)
+    for package in phone.report()["packages"]:
+        lab.adb("uninstall", package, phone=phone)
+    phone.fault("prompt@now")
+    device = agent.open(f"android:{phone.serial}")
+    device._store.make(soon, cancel)
+    with pytest.raises(DeviceTimeout, match="allow installing over USB") as raised:
+        device.launch("tflite", within(20), cancel)
+    assert f"android:{phone.serial}" in str(raised.value)
+    device.close()
+    well(phone)
