@@ -6,11 +6,7 @@ exactly the two scripts written here, by their digests, and no connection anywhe
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from importlib import resources
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from harness.metrics import METRICS
@@ -18,6 +14,7 @@ from reports import figures, labels, quantities
 from reports.compare import Certainty, winners
 from reports.model import CellView, ReportModel, TrialRow
 from reports.operators import operator_views
+from reports.page import plain_environment, policy, static
 from reports.payload import packed_series
 from reports.soak import soak_views
 from reports.summary import device_text, summarise
@@ -47,7 +44,7 @@ SHOWN_CHARTS = 4
 
 def render_html(model: ReportModel) -> str:
     """The whole page; the same model gives the same bytes."""
-    scripts = [_static("vendor/uplot/uPlot.iife.min.js"), _static("report.js")]
+    scripts = [static(f"{name}.js") for name in ("vendor/uplot/uPlot.iife.min", "tables", "report")]
     return (
         _environment()
         .get_template("report.html.j2")
@@ -64,8 +61,8 @@ def render_html(model: ReportModel) -> str:
             best=_best(model),
             series=packed_series(model),
             scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own files
-            style=Markup(_static("vendor/uplot/uPlot.min.css") + _static("report.css")),  # noqa: S704
-            policy=_policy(scripts),
+            style=Markup(static("vendor/uplot/uPlot.min.css") + static("report.css")),  # noqa: S704
+            policy=policy(scripts),
             shown_rows=SHOWN_ROWS,
             shown_charts=SHOWN_CHARTS,
         )
@@ -73,13 +70,7 @@ def render_html(model: ReportModel) -> str:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("reports", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = plain_environment()
     environment.filters["svg"] = Markup  # drawings escape their own text
     environment.filters["clean"] = lambda value: clean(str(value))
     environment.filters["line"] = lambda value: one_line(str(value))
@@ -125,19 +116,4 @@ def _best(model: ReportModel) -> frozenset[tuple[str, str]]:
         (found.better.anchor, found.metric)
         for found in winners(model.cells)
         if found.certainty is Certainty.CLEAR and found.metric in METRICS
-    )
-
-
-def _static(name: str) -> str:
-    return (resources.files("reports") / "static" / name).read_text(encoding="utf-8").strip()
-
-
-def _policy(scripts: list[str]) -> str:
-    digests = [
-        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts
-    ]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
-        "base-uri 'none'; form-action 'none'"
     )

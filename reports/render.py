@@ -53,7 +53,7 @@ FORMATS: dict[str, dict[str, Renderer]] = {
 #: Formats of the tables for publications, with what writes them.
 TABLE_FORMATS = ("latex", "json", "parquet")
 #: Formats in which one pivot table can be had.
-PIVOT_FORMATS = ("md", "csv", *TABLE_FORMATS)
+PIVOT_FORMATS = ("html", "md", "csv", *TABLE_FORMATS)
 #: Formats that are many files, in a folder of the format's name.
 FOLDER_FORMATS = ("figures", "perfetto")
 
@@ -122,9 +122,11 @@ def _write_tables(
     stem: str,
 ) -> list[Path]:
     from reports.paper import data
+    from reports.paper.page import tables_html
     from reports.paper.write import write_latex
 
     renderers: dict[str, TableRenderer] = {
+        "html": tables_html,
         "md": data.tables_markdown,
         "csv": data.tables_csv,
         "json": data.tables_json,

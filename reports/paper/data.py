@@ -11,8 +11,14 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from reports.paper.latex import caption_text
-from reports.paper.table import Number, PaperColumn, PaperEntry, PaperTable
+from reports.paper.table import (
+    Number,
+    PaperColumn,
+    PaperEntry,
+    PaperTable,
+    caption_text,
+    conditions_text,
+)
 from reports.text import csv_text, markdown_text
 
 if TYPE_CHECKING:
@@ -124,7 +130,10 @@ def _json_entry(entry: PaperEntry) -> object:
 
 def _markdown(table: PaperTable) -> Iterator[str]:
     yield f"## {markdown_text(table.title)}"
-    yield markdown_text(caption_text(table))
+    if table.simulated:
+        yield "**SIMULATED device, not a measurement of a real one.**"
+    if conditions := conditions_text(table):
+        yield markdown_text(conditions)
     sides = ["---:" if column.metric else "---" for column in table.columns]
     lines = [
         _line([markdown_text(_heading(column)) for column in table.columns]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reports.model import FindingView
-from reports.paper.table import Number, PaperColumn, PaperEntry, PaperTable
+from reports.paper.table import Number, PaperColumn, PaperEntry, PaperTable, caption_text
 from reports.paper.tex import identifier, tex, tex_unit
 
 #: ``benchfarm.sty``: packages and the few commands that the tables use.
@@ -66,20 +66,6 @@ def numbers_tex(tables: Sequence[PaperTable]) -> str:
                 if isinstance(entry, Number)
             ]
     return "\n".join((*lines, ""))
-
-
-def caption_text(table: PaperTable) -> str:
-    """The caption in plain words: what, conditions, n trials x units, what the figures are."""
-    parts = [f"{table.title}."]
-    if table.simulated:
-        parts.insert(0, "SIMULATED device, not a measurement of a real one.")
-    if table.constant:
-        parts.append(f"All rows: {table.constant}.")
-    if table.trials_text:
-        parts.append(f"{table.trials_text}.")
-    if any(number.best for number in table.numbers):
-        parts.append("Bold: best, where its interval and the next best's do not overlap.")
-    return " ".join(parts)
 
 
 def _float_body(table: PaperTable) -> Iterator[str]:

@@ -95,6 +95,21 @@ class PaperTable:
         )
 
 
+def caption_text(table: PaperTable) -> str:
+    """The caption in plain words: what, conditions, n trials x units, what bold means."""
+    warning = "SIMULATED device, not a measurement of a real one. " if table.simulated else ""
+    return f"{warning}{table.title}. {conditions_text(table)}".rstrip()
+
+
+def conditions_text(table: PaperTable) -> str:
+    """The caption without title and warning."""
+    parts = [f"All rows: {table.constant}."] if table.constant else []
+    parts += [f"{table.trials_text}."] if table.trials_text else []
+    if any(entry.best for entry in table.numbers):
+        parts.append("Bold: best, where its interval and the next best's do not overlap.")
+    return " ".join(parts)
+
+
 def number(
     estimate: Estimate,
     column: PaperColumn,
