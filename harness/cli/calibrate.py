@@ -117,8 +117,13 @@ def _print(found: list[Calibration], problems: list[str]) -> None:
         *("of neighbours", "finds"),
     )
     notes = [
-        f"{one.device_id}: {format_percent(one.false_alarms)} false alarms, "
-        + ("trusted" if one.trusted else "more than 5 %: its verdicts are marked UNIT-UNTRUSTED")
+        f"{'SIMULATED ' if one.simulated else ''}{one.device_id}: "
+        f"{format_percent(one.false_alarms)} false alarms, "
+        + (
+            "trusted"
+            if one.trusted
+            else "clearly more than 5 %: its verdicts are marked UNIT-UNTRUSTED"
+        )
         for one in found
     ]
     print_table(Table(headers, rows, (*notes, *problems)))

@@ -222,10 +222,11 @@ def _print(night: Night, notes: Sequence[str]) -> None:
             str(row.quads),
             row.comparison.verdict.value,
             row.status.value,
+            ", ".join(row.doubts),
         )
         for row in night.rows
     )
-    headers = ("cell", "device", "metric", "ratio", "quads", "verdict", "status")
+    headers = ("cell", "device", "metric", "ratio", "quads", "verdict", "status", "doubts")
     explained = [row for row in night.rows if row.status.value != "good"]
     lines = [
         line

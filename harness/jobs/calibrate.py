@@ -84,6 +84,7 @@ def _calibration(
         run_id=run.run_id,
         metric=", ".join(metrics),
         margin=max(margin_of(metric).relative for metric in metrics),
+        simulated=bool(facts.values.get("simulated")),
         cells=cells,
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from harness.findings import Finding
+from harness.findings import Finding, Severity
 from harness.fleet.curfew import DROPPED
 from harness.jobs.causes import likely_causes
 from harness.jobs.compare import BY_ARM, Question, compare_sides, values_of
@@ -76,6 +76,18 @@ class NightRow:
     def cell(self) -> Cell:
         """The pair's cell as the scenario declares it."""
         return replace(self.reference.cell, arm="", build="")
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """IDs of findings on the trials that are more than notes."""
+        records = (*self.reference.records, *self.candidate.records)
+        found = {
+            one.id
+            for record in records
+            for one in record.findings
+            if one.severity is not Severity.NOTE
+        }
+        return tuple(sorted(found))
 
     @property
     def suspected(self) -> bool:

@@ -20,6 +20,7 @@ from harness.units import format_percent
 from harness.validity.calibration import os_build_of, unit_of
 from harness.validity.comparability import Side
 
+_SIMULATED = "SIMULATED-DEVICE"
 #: What XML 1.0 cannot hold.
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -64,6 +65,7 @@ def told(row: NightRow) -> str:
         parts.append(f"beyond {what} of {format_percent(row.comparison.margin)}")
         parts.append(f"fresh quads alone {ratio_text(row.again)}" if row.again else "")
     parts += [row.reason, *(f"{item.id}: {item.seen}" for item in row.findings)]
+    parts += [f"on its trials: {', '.join(row.doubts)}"] if row.doubts else []
     return "; ".join(part for part in parts if part)
 
 
@@ -141,12 +143,13 @@ def markdown(night: Night, notes: Sequence[str]) -> str:
         "",
         "## All",
         "",
-        "| cell | device | metric | candidate / reference | verdict | status |",
+        "| cell | device | metric | candidate / reference | verdict | status | doubts |",
     ]
-    lines.append("|---|---|---|---|---|---|")
+    lines.append("|---|---|---|---|---|---|---|")
     lines += [
         f"| {_cell(label(row.cell))} | {_cell(row.cell.device_id)} | {METRICS[row.metric].title} "
-        f"| {ratio_text(row.comparison)} | {row.comparison.verdict} | {row.status} |"
+        f"| {ratio_text(row.comparison)} | {row.comparison.verdict} | {row.status} "
+        f"| {', '.join(row.doubts)} |"
         for row in night.rows
     ]
     lines += ["", *(f"- {_cell(note)}" for note in notes)] if notes else []
@@ -166,7 +169,9 @@ def summary(night: Night) -> str:
         row for row in night.having(Status.GOOD) if row.comparison.verdict is Verdict.INCONCLUSIVE
     ]
     also = f", {len(unsure)} inconclusive" if unsure else ""
-    return f"Of {len(night.rows)} comparisons: {found or 'no regression'}{also}."
+    simulated = any(_SIMULATED in row.doubts for row in night.rows)
+    says = " SIMULATED devices took part: their numbers are not a phone's." if simulated else ""
+    return f"Of {len(night.rows)} comparisons: {found or 'no regression'}{also}.{says}"
 
 
 def _cell(text: str) -> str:
@@ -205,6 +210,7 @@ def _row_document(row: NightRow) -> dict[str, object]:
         "planned_quads": row.planned_quads,
         "reason": row.reason or None,
         "findings": [{"id": item.id, "seen": item.seen} for item in row.findings],
+        "doubts_on_trials": list(row.doubts),
         "likely_causes": list(row.causes),
         "reference": _side_document(row.reference),
         "candidate": _side_document(row.candidate),
@@ -249,7 +255,7 @@ def _entry(row: NightRow, night: Night) -> NightEntry:
         quads=row.quads,
         reference_build=_build(row.reference.cell),
         candidate_build=_build(row.candidate.cell),
-        findings=tuple(item.id for item in row.findings),
+        findings=(*(item.id for item in row.findings), *row.doubts),
     )
 
 

@@ -60,6 +60,7 @@ class Calibration:
     run_id: str
     metric: str
     margin: float
+    simulated: bool = False  #: no real device
     cells: dict[str, CellCalibration] = field(default_factory=dict)  #: by the cell for people
 
     @property

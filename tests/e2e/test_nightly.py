@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from device_agents.android.packages import runner_files
+from harness.errors import UserError
+from phones.android.lab import Lab, missing
 
 #: A night of a tiny model: seconds. Memory and load times are no matter here.
 NIGHT = {"loads": [{"kind": "burst", "inferences": 300}], "repeats": 4}
@@ -203,3 +208,41 @@ def _runner_of(process: subprocess.Popen[str]) -> psutil.Process:
                     return child
         time.sleep(0.02)
     pytest.fail("the night ended before a runner was seen")
+
+
+def test_a_night_on_a_phone_with_another_build_of_its_runner(
+    benchfarm, write_scenario, tmp_path: Path, results
+) -> None:
+    """A simulated phone; the other build is a copy of ours, so nothing may be found."""
+    if missing():
+        pytest.skip(missing())
+    try:
+        ours = runner_files()[0].path.parent
+    except UserError as error:
+        pytest.skip(str(error))
+    other = tmp_path / "next"
+    shutil.copytree(
+        ours,
+        other,
+        ignore=lambda folder, names: [name for name in names if Path(folder, name).is_dir()],
+    )
+    scenario = write_scenario(
+        **NIGHT,
+        devices=["platform=android"],
+        gates={"thermal": "off"},
+        prepare={"stay_awake": False, "animations": True},
+        arms={"equal": True, "candidate": {"runner": str(other)}},
+        limits=GENEROUS,
+    )
+    with Lab("pixel8", latency_ms=2.0) as lab:
+        done = benchfarm("nightly", scenario, "--json", **lab.environment)
+    assert done.returncode == 0, done.stderr
+    night = json.loads(done.stdout)
+    row = night["comparisons"][0]
+    assert (row["quads"], row["status"]) == (2, "good")
+    assert "SIMULATED-DEVICE" in row["doubts_on_trials"]
+    assert "SIMULATED devices took part" in night["summary"]
+    assert "SIMULATED-DEVICE" in next(results.rglob("nightly.md")).read_text("utf-8")
+    assert "SIMULATED-DEVICE" in next(results.rglob("junit.xml")).read_text("utf-8")
+    assert row["candidate"]["build"] == row["reference"]["build"]
+    assert row["candidate"]["build"].startswith("runner files, sha256 ")

@@ -316,7 +316,9 @@ def test_two_nights_are_compared_arm_by_arm(arms):
 
 def test_an_untrusted_unit_marks_its_verdicts(arms):
     figures = CellCalibration(20, 3, 0.2, 0.01, 0.01, 0.01, 0.03)
-    known = Calibration("local", "local", "Linux", "", "", "latency_p50_ns", 0.02, {"x": figures})
+    known = Calibration(
+        "local", "local", "Linux", "", "", "latency_p50_ns", 0.02, cells={"x": figures}
+    )
     run = arms(STEADY[:4], SLOWER[:4])
     (row,) = compare_within(run, Question((), calibrations={"local": known})).rows
     assert ids(row) == ["UNIT-UNTRUSTED"]

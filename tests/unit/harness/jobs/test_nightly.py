@@ -146,7 +146,9 @@ def test_a_limit_stands_in_for_the_margin(night):
 
 def calibration(rate: float, os_build: str = "Linux") -> Calibration:
     figures = CellCalibration(20, 3, rate, 0.005, 0.01, 0.01, 0.03)
-    return Calibration("local", "local", os_build, "2026", "run", LATENCY, 0.02, {"net": figures})
+    return Calibration(
+        "local", "local", os_build, "2026", "run", LATENCY, 0.02, cells={"net": figures}
+    )
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_a_calibration_replaces_the_earlier_one_of_its_unit(tmp_path):
     assert files.calibrations() == {}
     cells = {"net": CellCalibration(20, 3, 0.01, 0.005, 0.01, 0.01, 0.03)}
     for unit, at in (("a/b", "1"), ("c", "2"), ("a/b", "3")):
-        files.save_calibration(Calibration("local", unit, "os", at, "run", "m", 0.02, cells))
+        files.save_calibration(Calibration("local", unit, "os", at, "run", "m", 0.02, cells=cells))
     found = files.calibrations()
     assert {unit: one.at for unit, one in found.items()} == {"a/b": "3", "c": "2"}
     assert found["c"].cells == cells

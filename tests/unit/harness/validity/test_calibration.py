@@ -78,7 +78,9 @@ FACTS = DeviceFacts("android:1", {"serial": "R5", "os": "Android 15", "os_build"
 
 def calibration(rate, os_build="Android 15 AP1A"):
     cells = {"net": CellCalibration(20, 3, rate, 0.005, 0.01, 0.01, 0.03)}
-    return Calibration("android:1", "R5", os_build, "2026", "run", "latency_p50_ns", 0.02, cells)
+    return Calibration(
+        "android:1", "R5", os_build, "2026", "run", "latency_p50_ns", 0.02, cells=cells
+    )
 
 
 @pytest.mark.parametrize(
