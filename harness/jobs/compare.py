@@ -41,6 +41,7 @@ from harness.validity.comparability import (
     check_factors,
     differences,
     level,
+    power_difference,
     separate_sessions,
     single_unit,
 )
@@ -67,7 +68,8 @@ class CellComparison:
     def word(self) -> str:
         """The verdict in the metric's own terms: ``slower``, ``smaller``, ``equivalent``."""
         verdict = self.comparison.verdict
-        worse, better = ("larger", "smaller") if "_bytes" in self.metric else ("slower", "faster")
+        is_amount = self.metric.endswith(("_bytes", "_j", "_w"))
+        worse, better = ("larger", "smaller") if is_amount else ("slower", "faster")
         return {Verdict.WORSE: worse, Verdict.BETTER: better}.get(verdict, verdict.value)
 
     @property
@@ -243,6 +245,7 @@ def compare_sides(reference: Side, candidate: Side, metric: str, question: Quest
     theirs, ours = values_of(reference, metric), values_of(candidate, metric)
     if theirs and ours:
         differing = differences(reference, candidate, question.factors)
+        differing += power_difference(reference, candidate, metric)
         if differing:
             reason = "differ in " + "; ".join(map(str, differing))
             return Comparison(Verdict.INCOMPARABLE, margin, reason)

@@ -201,6 +201,17 @@ def differences(reference: Side, candidate: Side, factors: Iterable[str]) -> lis
     return found
 
 
+def power_difference(reference: Side, candidate: Side, metric: str) -> list[Difference]:
+    """A gauge, rails and a meter see different parts of a device: only one source compares."""
+    if not metric.startswith(("energy_", "power_")):
+        return []
+    ours, theirs = (
+        ", ".join(_distinct(one.energy.source for one in side.records if one.energy))
+        for side in (candidate, reference)
+    )
+    return [Difference("power source", theirs, ours)] if ours != theirs else []
+
+
 def separate_sessions(reference: Side, candidate: Side) -> Iterator[Finding]:
     """SEPARATE-SESSIONS: the trials of the sides were not taken in turn."""
     if reference.run_id != candidate.run_id:
