@@ -95,7 +95,8 @@ def no_thermal_sensor(cooling: Cooling | None) -> Iterator[Finding]:
 
 def start_state(state: DeviceState, cooling: Cooling | None) -> Iterator[Finding]:
     """START-STATE: not the device's usual state when the trial began."""
-    seen = [*_unusual_temperature(cooling), *_unusual_values(state)]
+    cooled = cooling is not None and cooling.met  # the status was none when the gate opened
+    seen = [*_unusual_temperature(cooling), *_unusual_values(state, cooled=cooled)]
     if seen:
         yield finding("START-STATE", ", ".join(seen))
 
@@ -134,9 +135,9 @@ def _unusual_temperature(cooling: Cooling | None) -> Iterator[str]:
         )
 
 
-def _unusual_values(state: DeviceState) -> Iterator[str]:
+def _unusual_values(state: DeviceState, *, cooled: bool) -> Iterator[str]:
     status, charge = state.values.get(THERMAL_STATUS), state.values.get(BATTERY_PERCENT)
-    if isinstance(status, int | float) and status > 0:
+    if isinstance(status, int | float) and status > 0 and not cooled:
         yield f"thermal status {thermal_status(status)}"
     if isinstance(charge, int | float) and charge < LOW_BATTERY_PERCENT:
         yield f"battery at {charge:.0f} %"

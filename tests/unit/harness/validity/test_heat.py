@@ -145,6 +145,12 @@ class TestStart:
     def test_values(self, evidence, values, text) -> None:
         assert "".join(seen(evidence(states=states(values)), "START-STATE")) == text
 
+    def test_what_the_gate_waited_out_is_past(self, evidence) -> None:
+        warm = states({THERMAL_STATUS: 1.0})
+        opened = Cooling("skin", end_c=27.0, start_c=27.0)
+        assert not seen(evidence(states=warm, cooling=opened), "START-STATE")
+        assert seen(evidence(states=warm, cooling=replace(opened, met=False)), "START-STATE")
+
 
 class TestSensors:
     def long(self, evidence, name, trace):
