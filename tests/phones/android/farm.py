@@ -60,8 +60,7 @@ class Farm:
         """Switch everything off."""
         if self._control is not None:
             self._control.close()
-        for phone in self.phones.values():
-            await phone.stop()
+        await asyncio.gather(*(phone.stop() for phone in self.phones.values()))
 
     async def _take_orders(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -93,6 +92,7 @@ class Farm:
     async def _forget(self, phone: Phone, order: Order) -> None:
         phone.framework.unexpected_questions.clear()
         phone.framework.asked.clear()
+        phone.script.happened.clear()
 
     async def _connect(self, phone: Phone, order: Order) -> str:
         return await plug_in(self._options.adb_port, phone.port)
@@ -114,8 +114,9 @@ class Farm:
                 physics.set_load("noise", float(value))
                 phone.framework.background_load = float(value)
             case "state":  # as the host's list shows it: device, recovery, sideload
-                phone.presence.state = str(value)
-                phone.drop_links()
+                if phone.presence.state != value:
+                    phone.presence.state = str(value)
+                    phone.drop_links()
             case "property":
                 phone.framework.state.properties.update(value)
             case "latency_s":

@@ -70,13 +70,13 @@ class Reversals:
                 await self._forward(transport, rest.removeprefix("norebind:"), stream)
             case "killforward" if rest in self._listening:
                 self._listening.pop(rest)[0].close()
-                await stream.write(b"OKAYOKAY")
+                await stream.write(b"OKAY")
             case "killforward-all":
                 self.close()
-                await stream.write(b"OKAYOKAY")
+                await stream.write(b"OKAY")
             case "list-forward":
                 rows = "".join(f"host {at} {to}\n" for at, (_, to) in self._listening.items())
-                await stream.write(b"OKAY" + _counted(rows))
+                await stream.write(_counted(rows))
             case _:
                 await stream.write(b"FAIL" + _counted(f"listener '{rest}' not found"))
 
@@ -102,7 +102,7 @@ class Reversals:
         bound = server.sockets[0].getsockname()[1]
         self._listening[f"tcp:{bound}"] = (server, to)
         chosen = _counted(str(bound)) if port == "0" else b""
-        await stream.write(b"OKAYOKAY" + chosen)
+        await stream.write(b"OKAY" + chosen)
 
     def close(self) -> None:
         """Stop listening."""

@@ -49,13 +49,18 @@ class Misfortunes:
     async def recover(self) -> None:
         """End everything that lasts: the phone is well again and reachable."""
         phone = self._phone
-        phone.presence.authorized, phone.presence.mute = True, False
+        presence = phone.presence
+        estranged = presence.mute or not presence.authorized
+        presence.authorized, presence.mute = True, False
         phone.framework.state.storage_full = False
         phone.framework.touch()
         await self._thaw()
-        if phone.presence.away:
+        if presence.away:
             await phone.listen()
-        await self._notice()
+        if estranged:
+            phone.drop_links()
+        if estranged or not phone.connected:
+            await self._notice()
 
     # --- the link ---------------------------------------------------------------------------
 

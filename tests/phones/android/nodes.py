@@ -31,8 +31,9 @@ class Nodes:
     def make(self, reading: Reading, available_kib: int) -> None:
         """Write everything anew."""
         self.close()
-        shutil.rmtree(self._sys, ignore_errors=True)
-        self._sys.mkdir(parents=True)
+        self._sys.mkdir(parents=True, exist_ok=True)
+        for old in self._sys.iterdir():  # the folder itself stays: it is mounted
+            shutil.rmtree(old)
         self._proc.mkdir(parents=True, exist_ok=True)
         for name, text in {**self._fixed(), **self._moving(reading)}.items():
             self._write(self._sys / name, text)

@@ -12,6 +12,8 @@ from phones.android.userland import children
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _DEPTH = 6
+#: From the process id to the process's own name.
+_NAMED_MS = 1000
 
 
 @dataclass
@@ -41,7 +43,19 @@ class Process:
         line = await holder.stdout.readline()
         if not line.strip().isdigit():
             raise RuntimeError(f"a runner's process did not start: {line.decode()!r}")
-        return cls(holder, children(holder.pid)[0], int(line))
+        process = cls(holder, children(holder.pid)[0], int(line))
+        for _ in range(_NAMED_MS):
+            if not process.command_line().startswith(b"bash"):
+                break
+            await asyncio.sleep(0.001)
+        return process
+
+    def command_line(self) -> bytes:
+        """Its arguments, as ``ps`` shows them; nothing when it is over."""
+        try:
+            return Path(f"/proc/{self.host_pid}/cmdline").read_bytes()
+        except OSError:
+            return b""
 
     def signal(self, number: int) -> None:
         """Send a signal; nothing if it is over."""
