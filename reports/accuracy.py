@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.record import Cell, Outcome, TrialRecord
 from harness.stats.interval import Estimate
@@ -89,7 +90,10 @@ def comparison_text(cell: CellView, key: str, model: ReportModel) -> str:
 
 def _speed_up(cell: CellView, reference: str, model: ReportModel) -> str:
     ours, theirs = (_timed(cell, label, model) for label in (cell.label, reference))
-    found = advantage(ours, theirs) if ours and theirs else None
+    if ours is None or theirs is None or ours.facets["load"] != theirs.facets["load"]:
+        return NOT_MEASURED
+    # A file answers the question of the one it was made from, though it is called otherwise.
+    found = advantage(replace(ours, group=theirs.group), theirs)
     if found is None:
         return NOT_MEASURED
     factor = found.factor

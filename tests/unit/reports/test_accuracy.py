@@ -66,6 +66,25 @@ def test_accuracy_has_its_own_table_with_float32_first(model) -> None:
     assert shown["verdict"].text.startswith("worse (p = ")
 
 
+def test_a_file_is_compared_with_the_one_it_was_made_from(made_up) -> None:
+    """They are called differently; that they belong together is in the record."""
+    cells = [make_cell(name, what) for what in ("timing", "accuracy") for name in ("int8", "fp32")]
+    origin = {"source_digest": cells[1].variant.digest}
+    cells = [
+        replace(cell, variant=replace(cell.variant, model="mine", origin=origin))
+        if cell.variant.name == "int8"
+        else cell
+        for cell in cells
+    ]
+    records = [make_record(cell) for cell in cells]
+    plan = made_up.make_plan(cells, repeats=1)
+    trials = {one.trial.id: made_up.MemoryTrial(one, made_up.no_samples()) for one in records}
+    _, accuracy = cell_tables(build_report([made_up.MemoryRun(plan, trials)]))
+    (row,) = [row for row in accuracy.rows if row.cell.label == "mine/int8"]
+    shown = {column.key: entry.text for column, entry in accuracy.pairs(row)}
+    assert (shown["speed-up"], shown["retention"]) == ("2.00", "84.2")
+
+
 def test_accuracy_never_meets_the_rows_of_time(model) -> None:
     assert len(terminal_table(model).rows) == 2
     table = accuracy_table(model)
