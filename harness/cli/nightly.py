@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,7 @@ def nightly(
     from harness.cli.baselines import baseline_override
     from harness.errors import UserError
     from harness.jobs.nightly import confirmed, first_look
+    from harness.jobs.nightly_accuracy import accuracy_rows
     from harness.jobs.nightly_files import entries
     from harness.scenario_file import parse_selector
     from harness.store.lab_files import LabFiles
@@ -79,6 +81,7 @@ def nightly(
     ended = _retried(campaign.start(wanted, choices), choices, store)
     first = store.resolve(ended.run_id)
     night = first_look(first, wanted.limits, files.calibrations())
+    night = replace(night, rows=(*night.rows, *accuracy_rows(first)))
     again, why_not = _again(night, ended, wanted, choices, store)
     night = confirmed(night, again, why_not)
     files.append(entries(night))
@@ -100,8 +103,6 @@ def _tonight(path: Path, overrides: Sequence[str]) -> Scenario:
 
 def _retried(ended: Ended, choices: Choices, store: ResultsStore) -> Ended:
     """The run after one more attempt at its quads that lost a trial."""
-    from dataclasses import replace
-
     from harness.cli import campaign
     from harness.cli.outcome import incomplete
     from harness.errors import HarnessError
@@ -120,8 +121,6 @@ def _again(
     night: Night, ended: Ended, scenario: Scenario, choices: Choices, store: ResultsStore
 ) -> tuple[RunReader | None, str]:
     """A run of fresh quads of the suspects, or why there is none."""
-    from dataclasses import replace
-
     from harness.cli import campaign
     from harness.errors import HarnessError
 

@@ -92,6 +92,8 @@ class NightRow:
     @property
     def suspected(self) -> bool:
         """Whether fresh quads are needed."""
+        if self.metric not in comparable_metrics():  # accuracy, which one trial settles
+            return False
         return self.comparison.verdict is Verdict.WORSE and margin_of(self.metric).gates
 
 

@@ -40,7 +40,9 @@ def write_night(night: Night, folder: Path, notes: Sequence[str]) -> tuple[Path,
 
 def entries(night: Night) -> list[NightEntry]:
     """The night's lines of its history; what was not measured leaves a gap."""
-    return [_entry(row, night) for row in night.rows if row.quads]
+    return [
+        _entry(row, night) for row in night.rows if row.reference.records and row.candidate.records
+    ]
 
 
 def row_name(row: NightRow) -> str:
@@ -60,10 +62,10 @@ def told(row: NightRow) -> str:
     """What the status rests on, in a sentence."""
     ratio = ratio_text(row.comparison)
     parts = [f"candidate / reference is {ratio} over {row.quads} quads"] if ratio else []
-    if row.status is Status.REGRESSION:
+    if row.status is Status.REGRESSION and row.again is not None:
         what = "the limit" if row.bound is not None else "the margin"
         parts.append(f"beyond {what} of {format_percent(row.comparison.margin)}")
-        parts.append(f"fresh quads alone {ratio_text(row.again)}" if row.again else "")
+        parts.append(f"fresh quads alone {ratio_text(row.again)}")
     parts += [row.reason, *(f"{item.id}: {item.seen}" for item in row.findings)]
     parts += [f"on its trials: {', '.join(row.doubts)}"] if row.doubts else []
     return "; ".join(part for part in parts if part)

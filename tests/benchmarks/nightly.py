@@ -190,6 +190,8 @@ def chain(layers: int) -> bytes:
 def _different(row: dict[str, Any]) -> bool:
     """The verdict of one comparison alone, not adjusted for their number."""
     ratio, margin = row["ratio"], math.log1p(row["margin"])
+    if ratio is None:
+        return False
     outside = not ratio["low"] <= 1.0 <= ratio["high"]
     return outside and abs(math.log(ratio["value"])) > margin
 
