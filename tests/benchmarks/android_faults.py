@@ -126,7 +126,8 @@ def _difference(before: object, after: object) -> str:
 def main() -> int:
     """Run the campaign (or the faults named on the command line) and print what did not hold."""
     android.be_impatient()
-    wanted = [pair for pair in combinations() if not sys.argv[1:] or set(sys.argv[1:]) & set(pair)]
+    names = {word for word in sys.argv[1:] if not word.startswith("-")}
+    wanted = [pair for pair in combinations() if not names or names & set(pair)]
     bad = 0
     slowest = 0.0
     outcomes: dict[str, int] = {}

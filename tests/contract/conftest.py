@@ -5,6 +5,8 @@ Another runner joins by one more entry in ``KINDS``.
 
 from __future__ import annotations
 
+import atexit
+import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,8 +17,15 @@ import pytest
 
 from android_app.build import desktop
 from android_app.build.errors import ArtefactUnavailable, ToolMissing
+from device_agents.android.adb import AdbServer
+from device_agents.android.install import install
+from device_agents.android.launch import StartPlan, start_runner
+from device_agents.android.packages import runner_files
+from device_agents.android.phone import Phone
+from device_agents.android.store import STORE, PhoneStore
 from device_agents.local.launch import launch
 from harness.clock import CancelToken, Deadline, SystemClock
+from harness.errors import UserError
 from harness.wire import messages as m
 from harness.wire.codec import Decoder, Packet, encode
 
@@ -85,12 +94,16 @@ MODELS = {"tflite": tiny_tflite, "onnxruntime": tiny_onnx}
 
 @dataclass(frozen=True)
 class Kind:
-    """One way of running a runner: its engine for the common tests, and whether a link may drop."""
+    """One way of running a runner: its engine for the common tests, and whether a link may drop.
+
+    ``here`` says whether its process is one that this machine sees under that number.
+    """
 
     name: str
     engine: str
     reattaches: bool
     start: Callable[..., object]
+    here: bool = True
 
 
 def launch_jvm(*args, **options):
@@ -102,6 +115,55 @@ def launch_jvm(*args, **options):
     return launch(*args, program=program, listen=True, **options)
 
 
+def launch_on_phone(store, work, engine, **options):
+    """The Android runner's core on a simulated phone, started and reached through a real adb."""
+    if options:
+        pytest.skip(f"the phone's runner takes no {', '.join(options)}")
+    return simulated_phone().start(store, engine)
+
+
+@functools.cache
+def simulated_phone():
+    """One phone for all tests of a process; it ends with the process."""
+    from phones.android.lab import Lab, missing
+
+    try:
+        desktop.command()
+        files = runner_files()
+    except (ToolMissing, ArtefactUnavailable, UserError) as error:
+        pytest.skip(f"the phone needs the Android runner: {error}")
+    if missing():
+        pytest.skip(missing())
+    lab = Lab("pixel8", runner="jvm").__enter__()
+    atexit.register(lab.close)
+    return RunnerPhone(lab, next(file for file in files if file.abi == "arm64-v8a"))
+
+
+class RunnerPhone:
+    """Starts runners on a simulated phone as the agent does, over a store of the test's own."""
+
+    def __init__(self, lab, apk):
+        self._apk = apk
+        self._handle = lab.phones[0]
+        server = AdbServer(int(lab.environment["ANDROID_ADB_SERVER_PORT"]))
+        self._phone = Phone(server, "android:phone", self._handle.address, SystemClock())
+        # On this simulated phone the runner is a process of this machine: it follows the link.
+        self._store = lab.folder / self._handle.serial / STORE.lstrip("/")
+        PhoneStore(self._phone).make(within(30), CancelToken())
+        install(self._phone, PhoneStore(self._phone), apk, within(60), CancelToken())
+        self._store.rename(self._store.with_name("store-of-the-phone"))
+
+    def start(self, store, engine):
+        self._store.unlink(missing_ok=True)
+        self._store.symlink_to(store)
+        runner = start_runner(
+            self._phone, StartPlan("activity", self._apk), within(30), CancelToken()
+        )
+        while runner.find_pid(within(30), CancelToken()) is None:
+            pass
+        return runner
+
+
 KINDS = (
     Kind("local-inherited", "tflite", reattaches=False, start=launch),
     Kind(
@@ -111,6 +173,7 @@ KINDS = (
         start=lambda *args, **options: launch(*args, listen=True, **options),
     ),
     Kind("jvm", "onnxruntime", reattaches=True, start=launch_jvm),
+    Kind("phone", "onnxruntime", reattaches=True, start=launch_on_phone, here=False),
 )
 
 

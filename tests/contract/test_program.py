@@ -44,7 +44,9 @@ def test_a_program_in_one_message(bench, x, samples):
 def test_process_start_is_told_once(bench, x, samples):
     runner, wire = started(bench, x, m.Block(0, 1), m.Block(1, 1), final=True)
     first, second, _ = wire.hear_until(m.Done)
-    assert first.message.process_start_ns == runner.spawned_at_ns
+    if bench.kind.here:
+        assert first.message.process_start_ns == runner.spawned_at_ns
+    assert first.message.process_start_ns >= runner.spawned_at_ns
     assert second.message.process_start_ns == 0
     assert runner.spawned_at_ns < samples(first)["start_ns"][0]
 
@@ -378,17 +380,18 @@ def test_the_spool_goes_to_files_and_back(tcp, x, samples):
     wire.say(tcp.load_message(), m.Run((tcp.push(x.tobytes()),), blocks, final=True))
     wire.hear_a(m.Loaded)
     wire.close()
-    spool = tcp.folder / "work0" / "spool"
+    spool = tcp.folder / "work0" / "spool"  # only where the runner is here, not on a phone
     wire = tcp.connect(runner)
     wire.greet(runner.token, session=session, last_seq=1)
     heard = wire.hear_until(m.Done)
-    assert list(spool.iterdir()), "12 blocks of 1.2 MB do not fit 4 MiB of memory"
+    if tcp.kind.here:
+        assert list(spool.iterdir()), "12 blocks of 1.2 MB do not fit 4 MiB of memory"
     starts = np.concatenate([samples(packet)["start_ns"] for packet in heard[:-1]])
     assert len(starts) == 12 * 40_000
     assert (np.diff(starts) > 0).all()
     wire.say(m.Ack(heard[-1].message.seq), m.Ping(1))
     wire.hear_a(m.Pong)
-    assert not list(spool.iterdir())
+    assert not tcp.kind.here or not list(spool.iterdir())
 
 
 def test_a_full_spool_ends_the_program_and_keeps_what_was_measured(bench, x):
