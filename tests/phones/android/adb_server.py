@@ -24,7 +24,7 @@ async def _ask(server_port: int, request: str) -> str:
     with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
         reader, writer = await asyncio.open_connection("127.0.0.1", server_port)
         writer.write(f"{len(request):04x}{request}".encode())
-        answer = await asyncio.wait_for(reader.read(4096), _ANSWER_S)
+        answer = await asyncio.wait_for(reader.read(), _ANSWER_S)
         writer.close()
         return answer.decode(errors="replace")
     return ""
