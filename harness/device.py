@@ -7,7 +7,7 @@ block takes a :class:`~harness.clock.Deadline` and a :class:`~harness.clock.Canc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -152,6 +152,27 @@ class BuildChoice(Protocol):
         """
 
 
+@runtime_checkable
+class Detachable(Protocol):
+    """A device whose runner goes on alone while the cable is out."""
+
+    def detach(self, runner: Runner, seconds: float, deadline: Deadline, cancel: CancelToken) -> str:
+        """Let go of the device for about ``seconds``; what was set on it stays as long.
+
+        Until :meth:`attach` everything else raises DeviceUnavailable or does nothing. Returns a
+        text by which :meth:`runner_again` finds the runner, in another process of this host too.
+        """
+
+    def is_back(self, deadline: Deadline, cancel: CancelToken) -> bool:
+        """Whether it can be reached, known by its own id."""
+
+    def attach(self, deadline: Deadline, cancel: CancelToken) -> None:
+        """Take hold of it again."""
+
+    def runner_again(self, way: str, deadline: Deadline, cancel: CancelToken) -> Runner | None:
+        """The runner that ``way`` leads to; None when it does not run any more."""
+
+
 class Agent(Protocol):
     """Host-side code for one platform's devices."""
 
@@ -178,3 +199,11 @@ class Capturing(Protocol):
 
     def capture(self, device_id: str, deadline: Deadline, cancel: CancelToken) -> dict[str, object]:
         """The answers to everything the agent asks, without serial numbers and names, for JSON."""
+
+
+@runtime_checkable
+class TellsProgress(Protocol):
+    """A device over so slow a link that people want to see how far a file has come."""
+
+    def tell_progress(self, tell: Callable[[str], None]) -> None:
+        """From now on, say to ``tell`` how far each push is: ``40 %``."""

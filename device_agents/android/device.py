@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -60,6 +61,8 @@ class AndroidDevice:
         self._state: tuple[int, DeviceState] | None = None
         self._runners: list[AndroidRunner] = []
         self._prepared = False
+        self._tell: Callable[[str], None] = lambda _text: None
+        self._shown_percent = -1
 
     def facts(self, deadline: Deadline, cancel: CancelToken) -> DeviceFacts:
         """Model, chip, system, processor, memory, battery; see facts.py."""
@@ -102,7 +105,17 @@ class AndroidDevice:
 
     def push(self, source: Path, digest: str, deadline: Deadline, cancel: CancelToken) -> bool:
         """Send the file unless the phone has it; False if it was there already."""
-        return self._store.push(source, digest, deadline, cancel)
+        return self._store.push(source, digest, deadline, cancel, self._show)
+
+    def tell_progress(self, tell: Callable[[str], None]) -> None:
+        """Say how far a push is, at most once per percent."""
+        self._tell = tell
+
+    def _show(self, sent: int, total: int) -> None:
+        percent = 100 * sent // total if total else 100
+        if percent != self._shown_percent:
+            self._shown_percent = percent
+            self._tell(f"{percent} %")
 
     def launch(self, engine: str, deadline: Deadline, cancel: CancelToken) -> AndroidRunner:
         """Start a fresh runner process; installs the runner first where it is missing."""

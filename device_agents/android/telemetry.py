@@ -31,6 +31,7 @@ _SLOW_NS = 5 * NS_PER_S
 #: How many polls look for the runner's process; it appears soon or never.
 _LOOKS = 5
 _STDOUT = 1
+_POWER_STATS = "android.hardware.power.stats.IPowerStats/default"
 #: What only ``dumpsys`` tells, or tells where no file does.
 _SLOW = {
     channels.THERMAL_STATUS: ("level", "dumpsys thermalservice"),
@@ -81,7 +82,12 @@ class AndroidTelemetry:
         self._runner: Runner | None = None
         self._looks_left = _LOOKS
         self._before: tuple[float, float, float] | None = None  # uptime, busy, the runner's CPU
-        self._first = self._slow_readings() if self._period_s is not None else []
+        self._hal_rails: tuple[str, ...] = ()
+        self._first: list[Reading] = []
+        if self._period_s is not None:
+            self._first += self._rail_counters()
+            self._hal_rails = tuple(sorted({one.channel for one in self._first}))
+            self._first += self._slow_readings()
         self._open()
 
     def channels(self) -> Sequence[ChannelRecord]:
@@ -112,6 +118,7 @@ class AndroidTelemetry:
             readings += self._slow_readings()
         if final:
             readings += self._runner_memory()
+            readings += self._rail_counters() if self._hal_rails else []
         return readings
 
     def close(self) -> None:
@@ -268,6 +275,19 @@ class AndroidTelemetry:
             readings.append(Reading(channels.COVERED, at_ns, covered))
         return readings
 
+    def _rail_counters(self) -> list[Reading]:
+        """Rails that only the vendor's service tells; asked before and after, as it is slow."""
+        if self._found.rails:
+            return []
+        deadline, cancel = Deadline(self._phone.clock, _CALL_S), CancelToken()
+        try:
+            dump = self._phone.run(f"dumpsys {_POWER_STATS}", deadline, cancel, check=False).text
+        except DeviceError:
+            return []
+        at_ns = self._phone.clock.monotonic_ns()
+        rails = odpm.read_power_stats(dump)
+        return [Reading(channels.energy(channel_part(r)), at_ns, j) for r, j in rails.items()]
+
     def _runner_memory(self) -> list[Reading]:
         """The runner's peak, and its PSS in the memory pass."""
         if self._pid is None:
@@ -309,5 +329,6 @@ class AndroidTelemetry:
             yield record(channels.PSS, "bytes", "dumpsys meminfo <pid>, at the end", why)
         if self._package() is not None:
             yield record(channels.COVERED, "0 or 1", "dumpsys window, outside timed regions")
-        for _, rail in self._found.rails:
-            yield rail
+        yield from (rail for _, rail in self._found.rails)
+        for name in self._hal_rails:
+            yield record(name, "J", f"dumpsys {_POWER_STATS}, outside timed regions")

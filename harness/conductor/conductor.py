@@ -19,7 +19,7 @@ from harness.conductor.phases import PhaseLog, failure_of
 from harness.conductor.profile import take_profile
 from harness.conductor.progress import Progress
 from harness.conductor.session import RunnerSession, outputs_of
-from harness.device import BuildChoice, Device, Runner, Telemetry
+from harness.device import BuildChoice, Device, Runner, Telemetry, TellsProgress
 from harness.errors import (
     BackendRejected,
     CapabilityMissing,
@@ -148,6 +148,8 @@ class Conductor:
                     )
                     attempt.miss(missed)
             with log.phase("PUSH"):
+                if isinstance(self._device, TellsProgress):
+                    self._device.tell_progress(lambda text: log.detail("PUSH", text))
                 self._push(job.trial.cell.variant.digest, job.model)
                 primed = self._prime(job)
             self._with_runner(job, primed, attempt, telemetry, log)
@@ -210,6 +212,7 @@ class Conductor:
                 measurement.run_cold(load_message(cell), primed)
             with log.phase("COLLECT"):
                 attempt.add_readings(telemetry.poll(final=True))
+                attempt.channels = tuple(telemetry.channels())  # some only show when read
                 attempt.state_after = self._ask()
 
     def _examine(
