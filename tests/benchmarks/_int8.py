@@ -73,8 +73,8 @@ def opened(engine: str, path: Path, folder: Path) -> Iterator[Opened]:
         device.close()
 
 
-def median_ms(engine: str, path: Path, folder: Path) -> float:
-    """The median invoke time of one process."""
+def measured_ms(engine: str, path: Path, folder: Path) -> tuple[float, float]:
+    """The median invoke time of one process, and its CPU time per inference."""
     with opened(engine, path, folder) as one:
         blocks = (Block(1, WARMUP, timed=False), Block(2, INFERENCES))
         one.session.send(Run(one.inputs, blocks, final=True), one.deadline, one.cancel)
@@ -82,7 +82,8 @@ def median_ms(engine: str, path: Path, folder: Path) -> float:
             packet = one.session.receive(one.deadline, one.cancel)
             assert packet is not None
             if isinstance(packet.message, BlockDone) and packet.message.timed:
-                return float(statistics.median(samples_of(packet)["invoke_ns"])) / 1e6
+                median_ns = float(statistics.median(samples_of(packet)["invoke_ns"]))
+                return median_ns / 1e6, packet.message.cpu_ns / packet.message.count / 1e6
 
 
 def profile(engine: str, path: Path, folder: Path) -> Profile:
@@ -94,26 +95,32 @@ def profile(engine: str, path: Path, folder: Path) -> Profile:
 
 
 def compare(engine: str, files: dict[str, Path], folder: Path) -> None:
-    """Print medians and speed-ups over ``fp32``: of each round, and of the best processes.
+    """Print times and speed-ups over ``fp32``.
 
     Other people's work makes a process slower, never faster: the least median of many processes is
-    the nearest to a quiet machine.
+    the nearest to a quiet machine. CPU time does not count the waiting for a processor.
     """
-    medians: dict[str, list[float]] = {name: [] for name in files}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in files}
     for number in range(ROUNDS):
         order = list(files.items())
         for name, path in order if number % 2 else reversed(order):
-            medians[name].append(median_ms(engine, path, folder))
-    best = {name: min(values) for name, values in medians.items()}
+            found[name].append(measured_ms(engine, path, folder))
     vnni = "VNNI" if "vnni" in Path("/proc/cpuinfo").read_text() else "no VNNI"
     print(f"{engine}, 1 thread, {vnni}, {ROUNDS} interleaved processes each:")
-    for name, values in medians.items():
-        rounds = [a / b for a, b in zip(medians["fp32"], values, strict=True)]
-        gain = best["fp32"] / best[name]
-        print(
-            f"  {name}: least median {best[name]:.2f} ms, speed-up {gain:.2f}; "
-            f"by rounds {statistics.median(rounds):.2f} ({min(rounds):.2f} to {max(rounds):.2f})"
+    for name in files:
+        told = (
+            _told(what, [one[place] for one in found["fp32"]], [one[place] for one in found[name]])
+            for place, what in enumerate(("median", "CPU time"))
         )
+        print(f"  {name}: {'; '.join(told)}")
+
+
+def _told(what: str, plain: list[float], small: list[float]) -> str:
+    rounds = [a / b for a, b in zip(plain, small, strict=True)]
+    return (
+        f"least {what} {min(small):.2f} ms, speed-up {min(plain) / min(small):.2f} "
+        f"(by rounds {statistics.median(rounds):.2f}, {min(rounds):.2f} to {max(rounds):.2f})"
+    )
 
 
 def tell_operators(engine: str, plain: Path, small: Path, folder: Path) -> None:
