@@ -26,7 +26,7 @@ from harness.validity.calibration import (
 #: Quads of one comparison where the scenario does not say.
 USUAL_QUADS = 3
 #: What has no meaning where both arms are the same.
-_LEFT_OUT = ("order", "limits", "finish_by", "memory", "accuracy", "profile", "energy")
+_LEFT_OUT = ("order", "limits", "finish_by", "memory", "accuracy", "profile", "energy", "detached")
 
 
 def equal_arms(scenario: Scenario, quads: int) -> Scenario:

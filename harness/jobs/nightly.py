@@ -2,7 +2,7 @@
 
 A slowdown is *suspected* when the night's quads say worse. Fresh quads of the same pairs, measured
 right after, decide: it is a *regression* when all quads together say worse and the fresh ones alone
-point the same way with an interval that excludes 1. So an alarm needs two independent accidents
+point the same way at a one-sided level of 5 %. So an alarm needs two independent accidents
 where nothing has changed. A pair that differs in more than its arms is incomparable, never worse.
 """
 
@@ -20,7 +20,13 @@ from harness.jobs.pairing import Pair, pair_arms, quads_of, sides_of
 from harness.metrics import METRICS
 from harness.record import Cell, Outcome, TrialRecord
 from harness.scenario import Limit
-from harness.stats.comparison import Comparison, Verdict, control_false_discoveries
+from harness.stats.comparison import (
+    Better,
+    Comparison,
+    Verdict,
+    control_false_discoveries,
+    points_to_worse,
+)
 from harness.stats.margins import comparable_metrics, margin_of
 from harness.store.run_reader import RunReader
 from harness.validity.calibration import Calibration, doubts
@@ -214,7 +220,8 @@ def _decided(
         again=again,
     )
     together = _compared((pooled.reference, pooled.candidate), row.metric, row.bound)
-    still = together.verdict is Verdict.WORSE and _excludes_one(again, row.metric)
+    better: Better = "higher" if METRICS[row.metric].better == "higher" else "lower"
+    still = together.verdict is Verdict.WORSE and points_to_worse(again, better=better)
     reason = "" if still else "fresh quads do not show it"
     status = Status.REGRESSION if still else Status.WENT_AWAY
     return replace(pooled, comparison=together, status=status, reason=reason)
@@ -224,14 +231,6 @@ def _explained(row: NightRow, runs: Mapping[str, RunReader]) -> NightRow:
     if row.status not in (Status.REGRESSION, Status.UNCONFIRMED):
         return row
     return replace(row, causes=likely_causes(row.reference, row.candidate, row.metric, runs))
-
-
-def _excludes_one(again: Comparison, metric: str) -> bool:
-    """Whether the fresh quads alone point to worse."""
-    ratio = again.ratio
-    if ratio is None or ratio.low is None or ratio.high is None:
-        return False
-    return ratio.high < 1 if METRICS[metric].better == "higher" else ratio.low > 1
 
 
 def _compared(pair: Pair, metric: str, bound: float | None) -> Comparison:

@@ -158,6 +158,19 @@ def survives_session_effect(comparison: Comparison, spread: float = SESSION_SPRE
     return abs(difference.centre) > math.hypot(difference.half_width(LEVEL), session)
 
 
+def points_to_worse(comparison: Comparison, *, better: Better) -> bool:
+    """Whether the change is in the worse direction, at a one-sided level of 5 %, of any size.
+
+    For fresh trials that are to confirm a verdict of others.
+    """
+    if comparison.difference is None:
+        return False
+    ratio = comparison.difference.interval(EQUIVALENCE_LEVEL)
+    if ratio.low is None or ratio.high is None:
+        return False
+    return ratio.low > 1.0 if better == "lower" else ratio.high < 1.0
+
+
 _NO_RATIO = "a value is zero, negative or no number, so there is no ratio"
 
 

@@ -1,8 +1,8 @@
 """How often verdicts, shapes and throttle onsets are right on made-up series with known truth.
 
-``python -m tests.benchmarks.statistics [verdicts|quads|sequential|shapes|throttle]``. Beside our
-figures stand those of the simulations that the method was chosen by (docs/method.md), where there
-is one. The noise: lognormal with a spread of 5 % and an autocorrelation of 0.6 within a trial, 1 %
+``python -m tests.benchmarks.statistics [verdicts|quads|nights|sequential|shapes|throttle]``. Beside
+our figures stand those of the simulations that the method was chosen by (docs/method.md), where
+there is one. The noise: lognormal with a spread of 5 % and an autocorrelation of 0.6 within a trial, 1 %
 outliers, and a spread between trials of ``s_b``.
 """
 
@@ -24,6 +24,7 @@ from harness.stats.comparison import (
     compare,
     compare_quads,
     judge,
+    points_to_worse,
     survives_session_effect,
 )
 from harness.stats.interval import geometric_mean_interval, relative_half_width
@@ -70,6 +71,7 @@ def main() -> None:
     parts: dict[str, Callable[[], None]] = {
         "verdicts": verdicts,
         "quads": quads,
+        "nights": nights,
         "sequential": sequential,
         "shapes": shapes,
         "throttle": throttle,
@@ -253,6 +255,36 @@ def _sessions(rng: np.random.Generator, repeats: int = 2000) -> None:
             f"two sessions, n {n:2d}: {100 * different:.1f} % called different (noted 18-22), "
             f"{100 * confirmed:.1f} % confirmed slower"
         )
+
+
+# --- nights --------------------------------------------------------------------------------------
+
+
+def nights(repeats: int = 3000) -> None:
+    """Alarms of whole nights: suspected, measured again, confirmed (harness/jobs/nightly.py)."""
+    rng = np.random.default_rng(6)
+    for s_b in (0.01, 0.02, 0.03):
+        for count in (3, 5, 10):
+            told: list[str] = []
+            for shift in SHIFTS:
+                found = [_night(rng, s_b, count, shift) for _ in range(repeats)]
+                suspected, confirmed = (100 * np.mean(one) for one in zip(*found, strict=True))
+                told.append(f"{suspected:.2f} % suspected, {confirmed:.2f} % confirmed")
+            print(
+                f"s_b {s_b:.0%}, {count:2d} quads: equal {told[0]}; 3 % slower {told[1]}; "
+                f"5 % slower {told[2]}"
+            )
+
+
+def _night(rng: np.random.Generator, s_b: float, count: int, shift: float) -> tuple[bool, bool]:
+    """Whether a night suspects a slowdown, and whether fresh quads confirm it."""
+    first = _quads(np.exp(rng.normal(0, s_b, 4 * count)), shift)
+    if compare_quads(first, margin=MARGIN, better="lower").verdict is not Verdict.WORSE:
+        return False, False
+    fresh = _quads(np.exp(rng.normal(0, s_b, 4 * count)), shift)
+    together = compare_quads([*first, *fresh], margin=MARGIN, better="lower")
+    alone = compare_quads(fresh, margin=MARGIN, better="lower")
+    return True, together.verdict is Verdict.WORSE and points_to_worse(alone, better="lower")
 
 
 # --- repeats until narrow enough ----------------------------------------------------------------

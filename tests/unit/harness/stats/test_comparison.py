@@ -16,6 +16,7 @@ from harness.stats.comparison import (
     compare_quads,
     control_false_discoveries,
     judge,
+    points_to_worse,
     survives_session_effect,
 )
 from harness.stats.ratio import LogDifference, paired, welch
@@ -264,3 +265,23 @@ def test_disagreement_of_the_bootstrap_is_told():
     assert agreeing.bootstrap_agrees
     wide = dataclasses.replace(found.ratio, low=0.9)
     assert dataclasses.replace(found, bootstrap=wide).bootstrap_agrees is False
+
+
+@pytest.mark.parametrize(
+    ("candidate", "better", "expected"),
+    [
+        ([101.2, 101.6, 100.9, 101.3, 101.1], "lower", True),  # clear, though within the margin
+        ([101.2, 101.6, 100.9, 101.3, 101.1], "higher", False),
+        ([98.8, 98.4, 99.1, 98.7, 98.9], "higher", True),
+        (STEADY, "lower", False),
+        ([120.0, 90.0, 110.0, 95.0, 100.0], "lower", False),
+    ],
+)
+def test_fresh_trials_point_to_worse(candidate, better, expected):
+    found = compare(STEADY, candidate, margin=0.02, better=better)
+    assert points_to_worse(found, better=better) is expected
+
+
+def test_too_few_trials_point_nowhere():
+    found = compare([1.0], [2.0], margin=0.02, better="lower")
+    assert not points_to_worse(found, better="lower")
