@@ -36,6 +36,11 @@ def conclude(results: Path, ended: Ended, output: str = "table") -> int:
     _print(model, output)
     click.echo(f"Run {run.run_id}", err=output != "table")
     click.echo(f"Report: {written[0]}", err=output != "table")
+    if any(trial.cell.arm for trial in run.plan.trials):
+        click.echo(
+            f"Which arm is slower: benchfarm compare {run.run_id} --results {results}",
+            err=output != "table",
+        )
     exceeded, unchecked = check_limits(run)
     for line in [*(f"limit exceeded: {line}" for line in exceeded), *unchecked]:
         click.echo(line, err=True)

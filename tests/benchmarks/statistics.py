@@ -2,8 +2,8 @@
 
 ``python -m tests.benchmarks.statistics [verdicts|quads|nights|sequential|shapes|throttle]``. Beside
 our figures stand those of the simulations that the method was chosen by (docs/method.md), where
-there is one. The noise: lognormal with a spread of 5 % and an autocorrelation of 0.6 within a trial, 1 %
-outliers, and a spread between trials of ``s_b``.
+there is one. The noise: lognormal with a spread of 5 % and an autocorrelation of 0.6 within a
+trial, 1 % outliers, and a spread between trials of ``s_b``.
 """
 
 from __future__ import annotations
