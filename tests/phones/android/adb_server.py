@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 
 _ANSWER_S = 12.0
+_TRIES, _BETWEEN_S = 20, 0.15
 
 
 async def plug_in(server_port: int, phone_port: int) -> str:
@@ -16,6 +17,15 @@ async def plug_in(server_port: int, phone_port: int) -> str:
 async def unplug(server_port: int, phone_port: int) -> str:
     """Have the server forget a phone; its words."""
     return await _ask(server_port, f"host:disconnect:127.0.0.1:{phone_port}")
+
+
+async def unplug_for_good(server_port: int, phone_port: int) -> None:
+    """As :func:`unplug`, until the server has also given up to reconnect."""
+    for _ in range(_TRIES):
+        await unplug(server_port, phone_port)
+        await asyncio.sleep(_BETWEEN_S)
+        if f"127.0.0.1:{phone_port}\t" not in await _ask(server_port, "host:devices"):
+            return
 
 
 async def _ask(server_port: int, request: str) -> str:

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from phones.android.adb_server import plug_in, unplug
+from phones.android.adb_server import plug_in, unplug, unplug_for_good
 from phones.android.runners import Runner
 from phones.faults import Fault, What
 
@@ -111,7 +111,7 @@ class Misfortunes:
 
     async def _vanish(self, fault: Fault) -> None:
         async def forget() -> None:
-            await unplug(self._phone.options.adb_port, self._phone.port)
+            await unplug_for_good(self._phone.options.adb_port, self._phone.port)
 
         self._later(0.0, forget)
         await self._phone.leave()
