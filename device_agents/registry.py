@@ -21,7 +21,13 @@ def _android() -> Agent:
     return AndroidAgent()
 
 
-_AGENTS: dict[str, Callable[[], Agent]] = {"local": _local, "android": _android}
+def _ios() -> Agent:
+    from device_agents.ios.agent import IosAgent
+
+    return IosAgent()
+
+
+_AGENTS: dict[str, Callable[[], Agent]] = {"local": _local, "android": _android, "ios": _ios}
 
 
 def agents() -> list[Agent]:

@@ -220,7 +220,7 @@ class Arms:
 
 
 #: How a runner is started on a phone; reported numbers come from ``activity``.
-Start = Literal["activity", "instrumentation", "app_process"]
+Start = Literal["activity", "instrumentation", "app_process", "by_hand"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,118 @@
+"""An iPhone behind the seam of the core."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from device_agents.ios import install
+from device_agents.ios.developer import Developer
+from device_agents.ios.facts import read_facts, read_state
+from device_agents.ios.launch import IosRunner, Way, start_runner
+from device_agents.ios.parse.values import TunnelKind, ios_version, tunnel_kind
+from device_agents.ios.phone import Connections, Phone
+from device_agents.ios.store import PhoneStore
+from device_agents.ios.telemetry import IosTelemetry
+from harness.clock import CancelToken, Clock, Deadline
+from harness.errors import CapabilityMissing, HarnessError
+from harness.record import DeviceFacts, DeviceState
+from harness.scenario import Prepare
+
+_CLOSE_TIMEOUT_S = 5.0
+#: What a scenario may ask of every phone, and what an iPhone says to it.
+_NOT_ON_IOS = "iOS lets nobody set it from a computer; set it on the phone"
+_BY_THE_APP = frozenset({"start", "stay_awake", "animations"})
+
+
+class IosDevice:
+    """Implements :class:`harness.device.Device` for one iPhone.
+
+    Nothing on the phone is changed but the runner app's own Documents. Whoever uses the device must
+    hold its lease.
+    """
+
+    def __init__(self, device_id: str, udid: str, clock: Clock) -> None:
+        self.device_id = device_id
+        self._clock = clock
+        self._phone = Phone(device_id, udid, clock)
+        self._store = PhoneStore(self._phone)
+        self._developer = Developer(self._phone.connections)
+        self._wanted = Prepare()
+        self._tunnel: TunnelKind | None = None
+        self._runners: list[IosRunner] = []
+        self._prepared = False
+
+    def facts(self, deadline: Deadline, cancel: CancelToken) -> DeviceFacts:
+        """Model, chip, iOS, memory, battery, developer services; see facts.py."""
+        return read_facts(self._phone, deadline, cancel)
+
+    def state(self, deadline: Deadline, cancel: CancelToken) -> DeviceState:
+        """Battery and passcode; see facts.py."""
+        return read_state(self._phone, deadline, cancel)
+
+    def prepare(self, wanted: Prepare, deadline: Deadline, cancel: CancelToken) -> tuple[str, ...]:
+        """See to it that the runner app is there; iOS lets no host change a setting."""
+        self._wanted = wanted
+        if not self._prepared:
+            install.require_app(self._phone, deadline, cancel)
+            self._store.make(deadline, cancel)
+            self._prepared = True
+        unmet = [f"{name}: {_NOT_ON_IOS}" for name in wanted.asked if name not in _BY_THE_APP]
+        if wanted.start not in (None, "by_hand"):
+            unmet.append(f"start: {wanted.start} is a way of Android; the app was launched")
+        return tuple(unmet)
+
+    def restore(self, deadline: Deadline) -> None:
+        """End what still runs."""
+        self._end_runners()
+
+    def push(self, source: Path, digest: str, deadline: Deadline, cancel: CancelToken) -> bool:
+        """Send the file unless the app has it; False if it was there already."""
+        return self._store.push(source, digest, deadline, cancel)
+
+    def launch(self, engine: str, deadline: Deadline, cancel: CancelToken) -> IosRunner:
+        """Start a fresh runner process, or wait for a person to open the app."""
+        self._end_runners()
+        way = None
+        if self._wanted.start != "by_hand":
+            way = Way(self._developer, self._tunnel_kind(deadline, cancel))
+        runner = start_runner(self._phone, self._store, way, deadline, cancel)
+        self._runners.append(runner)
+        return runner
+
+    def telemetry(
+        self, rate_hz: float, purpose: Literal["timing", "memory"] = "timing"
+    ) -> IosTelemetry:
+        """The battery gauge; what only an app can read comes from the runner."""
+        return IosTelemetry(self._phone, rate_hz)
+
+    def close(self) -> None:
+        """End the runners, let go of the phone."""
+        self._end_runners()
+
+        async def close(_: Connections) -> None:
+            await self._developer.close()
+
+        with suppress(HarnessError):
+            deadline = Deadline(self._clock, _CLOSE_TIMEOUT_S)
+            self._phone.call_once("disconnect", close, deadline, CancelToken())
+        self._phone.disconnect()
+        self._prepared = False
+
+    # --- inside -----------------------------------------------------------------------------
+
+    def _tunnel_kind(self, deadline: Deadline, cancel: CancelToken) -> TunnelKind:
+        if self._tunnel is None:
+            values = self._phone.call(
+                "read the phone's values", Connections.values, deadline, cancel
+            )
+            version = ios_version(values)
+            if version is None:
+                raise CapabilityMissing(self.device_id, "the phone does not tell its iOS version")
+            self._tunnel = tunnel_kind(version)
+        return self._tunnel
+
+    def _end_runners(self) -> None:
+        while self._runners:
+            self._runners.pop().kill()

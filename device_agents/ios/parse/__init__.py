@@ -1,0 +1,1 @@
+"""Pure readers of what an iPhone says: plists, reports and error texts."""

@@ -1,0 +1,185 @@
+"""Files in the runner app's Documents: each named by the SHA-256 of its bytes.
+
+They go over plain usbmux, never through a tunnel, which is many times slower. AFC has no digests:
+the bytes are hashed here as they are sent, the size is compared there, and the runner hashes what
+it loads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from device_agents.ios.errors import names_of
+from device_agents.ios.phone import Connections, Phone
+from harness.clock import CancelToken, Deadline
+from harness.errors import DeviceError
+from harness.units import format_mib
+
+if TYPE_CHECKING:
+    from pymobiledevice3.services.afc import AfcService
+
+STORE = "/Documents/models"
+TOKEN_FILE = "/Documents/benchfarm.token"  # noqa: S105 - a name, no secret
+#: What stays free on the phone: with less, iOS begins to clean up by itself.
+MARGIN_BYTES = 200 * 1024 * 1024
+_CHUNK_BYTES = 4 << 20
+
+#: Told how many bytes of how many are sent.
+Progress = Callable[[int, int], None]
+
+
+class PhoneStore:
+    """Pushed files of one phone."""
+
+    def __init__(self, phone: Phone) -> None:
+        self._phone = phone
+        self._there: set[str] = set()
+        self._made = False
+
+    def push(
+        self,
+        source: Path,
+        digest: str,
+        deadline: Deadline,
+        cancel: CancelToken,
+        progress: Progress = lambda _sent, _total: None,
+    ) -> bool:
+        """Send ``source`` unless the phone has ``digest``; whether it was sent.
+
+        Raises DeviceError when it does not fit, or is not what its digest says.
+        """
+        try:
+            size = source.stat().st_size
+        except OSError as error:
+            raise self._unreadable(source, error) from error
+
+        async def send(connections: Connections) -> bool:
+            return await self._send(connections, source, digest, size, progress)
+
+        return self._phone.call(f"push {source.name}", send, deadline, cancel)
+
+    def write(self, path: str, data: bytes, deadline: Deadline, cancel: CancelToken) -> None:
+        """Write a small file."""
+
+        async def put(connections: Connections) -> None:
+            await (await connections.documents()).set_file_contents(path, data)
+
+        self._phone.call(f"write {path}", put, deadline, cancel)
+
+    def make(self, deadline: Deadline, cancel: CancelToken) -> None:
+        """Make the folder; remove half-sent files and a token that nobody took."""
+
+        async def tidy(connections: Connections) -> None:
+            documents = await connections.documents()
+            await documents.makedirs(STORE)
+            for name in await documents.listdir(STORE):
+                if name.endswith(".part"):
+                    await documents.rm_single(f"{STORE}/{name}", force=True)
+            await documents.rm_single(TOKEN_FILE, force=True)
+
+        self._phone.call("look into the app's Documents", tidy, deadline, cancel)
+        self._made = True
+
+    def forget(self) -> None:
+        """Look again what is there."""
+        self._there.clear()
+        self._made = False
+
+    async def _send(
+        self, connections: Connections, source: Path, digest: str, size: int, progress: Progress
+    ) -> bool:
+        target = f"{STORE}/{digest}"
+        documents = await connections.documents()
+        if await _size_there(documents, target) == size:
+            return False
+        await self._require_space(connections, source.name, size)
+        await documents.makedirs(STORE)
+        part = f"{target}.{secrets.token_hex(4)}.part"
+        try:
+            with source.open("rb") as data:
+                sent = await _copy(documents, data, part, size, progress)
+            self._require_same(source, digest, sent, size, await _size_there(documents, part))
+            await documents.rename(part, target)
+        except OSError as error:
+            if error.filename == str(source):
+                raise self._unreadable(source, error) from error
+            raise await self._explained(connections, part, source.name, size, error) from error
+        except DeviceError:
+            with suppress(Exception):
+                await documents.rm_single(part, force=True)
+            raise
+        return True
+
+    async def _explained(
+        self, connections: Connections, part: str, name: str, size: int, error: OSError
+    ) -> Exception:
+        """A write that AFC refused: mostly for want of space; anything else stays as it is."""
+        if "AfcException" not in names_of(error):
+            return error
+        with suppress(Exception):
+            await (await connections.documents()).rm_single(part, force=True)
+        try:
+            await self._require_space(connections, name, size)
+        except DeviceError as full:
+            return full
+        return error
+
+    async def _require_space(self, connections: Connections, name: str, size: int) -> None:
+        usage = await connections.values("com.apple.disk_usage")
+        free = usage.get("AmountDataAvailable", usage.get("TotalDataAvailable"))
+        if isinstance(free, int) and free < size + MARGIN_BYTES:
+            raise DeviceError(
+                self._phone.device_id,
+                f"{name} needs {format_mib(size)} MiB and {format_mib(MARGIN_BYTES)} MiB must stay "
+                f"free, but the phone has {format_mib(free)} MiB; make room on it",
+            )
+
+    def _require_same(
+        self, source: Path, digest: str, sent: str, size: int, there: int | None
+    ) -> None:
+        """Raise DeviceError unless the bytes that were meant arrived."""
+        if sent != digest or there != size:
+            raise DeviceError(
+                self._phone.device_id,
+                f"{source} has another SHA-256 than {digest[:12]}...; delete it and run again",
+            )
+
+    def _unreadable(self, source: Path, error: OSError) -> DeviceError:
+        return DeviceError(
+            self._phone.device_id, f"cannot read {source}: {error.strerror or error}"
+        )
+
+
+async def _copy(
+    documents: AfcService, data: BinaryIO, target: str, size: int, progress: Progress
+) -> str:
+    """Send a file in pieces; the SHA-256 of what was sent."""
+    digest, sent = hashlib.sha256(), 0
+    handle = await documents.fopen(target, "w")
+    try:
+        while piece := await asyncio.to_thread(data.read, _CHUNK_BYTES):
+            hashed = asyncio.to_thread(digest.update, piece)
+            await asyncio.gather(hashed, documents.fwrite(handle, piece))
+            sent += len(piece)
+            progress(sent, size)
+    finally:
+        with suppress(Exception):
+            await documents.fclose(handle)
+    return digest.hexdigest()
+
+
+async def _size_there(documents: AfcService, path: str) -> int | None:
+    """The size of a file of the phone; None where there is none."""
+    from pymobiledevice3.exceptions import AfcFileNotFoundError
+
+    try:
+        size = (await documents.stat(path))["st_size"]
+    except AfcFileNotFoundError:
+        return None
+    return size if isinstance(size, int) else None
