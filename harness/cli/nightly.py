@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from harness.store.run_reader import RunReader
     from harness.store.store import ResultsStore
 
+#: The part of the time until ``finish_by`` in which nothing is measured for the first time.
+_KEPT_FOR_SUSPECTS = 0.1
+
 
 @click.command(short_help="Compare two arms overnight.")
 @click.argument("scenario", type=click.Path(path_type=Path))
@@ -59,7 +62,7 @@ def nightly(
     """
     from harness.cli import campaign
     from harness.cli.baselines import baseline_override
-    from harness.errors import UserError
+    from harness.errors import StoreError, UserError
     from harness.jobs.nightly import confirmed, first_look
     from harness.jobs.nightly_accuracy import accuracy_rows
     from harness.jobs.nightly_files import entries
@@ -70,7 +73,7 @@ def nightly(
     files, store = LabFiles(results), ResultsStore(results)
     if baseline is not None:
         overrides = (*overrides, baseline_override(files.baseline(baseline)))
-    wanted = _tonight(scenario, overrides)
+    wanted, fresh = _tonight(scenario, overrides)
     if wanted.arms is None:
         raise UserError(
             f"{scenario} has no arms to compare; add arms, or name a stored one with --baseline"
@@ -82,23 +85,35 @@ def nightly(
     first = store.resolve(ended.run_id)
     night = first_look(first, wanted.limits, files.calibrations())
     night = replace(night, rows=(*night.rows, *accuracy_rows(first)))
-    again, why_not = _again(night, ended, wanted, choices, store)
+    again, why_not = _again(night, ended, fresh, choices, store)
     night = confirmed(night, again, why_not)
-    files.append(entries(night))
     notes = [*_notes(night, files), *_about_baseline(files, baseline, first)]
+    try:
+        files.append(entries(night))
+    except StoreError as error:  # the verdicts matter more
+        notes.append(f"not in the history: {error}")
     return _report(night, ended, notes, out, as_json=as_json)
 
 
-def _tonight(path: Path, overrides: Sequence[str]) -> Scenario:
-    """The scenario, its ``finish_by`` made one moment for all runs of the night."""
+def _tonight(path: Path, overrides: Sequence[str]) -> tuple[Scenario, Scenario]:
+    """The scenario as it is measured first, and as its suspects are measured again.
+
+    ``finish_by`` becomes a moment; a part of the time before it is kept for the suspects.
+    """
     from harness.plan import night_end
     from harness.scenario_file import load
 
     wanted = load(path, overrides)
     if wanted.finish_by is None:
-        return wanted
-    end = night_end(wanted.finish_by, datetime.now().astimezone())
-    return load(path, [*overrides, f"finish_by={end.isoformat(timespec='seconds')}"])
+        return wanted, wanted
+    now = datetime.now().astimezone()
+    end = night_end(wanted.finish_by, now)
+    moments = (end - (end - now) * _KEPT_FOR_SUSPECTS, end)
+    first, again = (
+        load(path, [*overrides, f"finish_by={moment.isoformat(timespec='seconds')}"])
+        for moment in moments
+    )
+    return first, again
 
 
 def _retried(ended: Ended, choices: Choices, store: ResultsStore) -> Ended:
