@@ -112,17 +112,19 @@ class CoolDown:
 
     def __init__(self) -> None:
         self._start_c: float | None = None
+        self._start_status = 0.0
 
     def wait(self, gates: Gates, waiting: Waiting, store: Take) -> tuple[Cooling, str | None]:
         """Wait until the device has cooled down; ``store`` takes in what is read meanwhile.
 
         The second value says what was not met when the time was over, or is None. A gate that gave
-        up at a temperature that no longer moves has learned a new start state: the room is warmer.
+        up at a temperature that no longer moves has learned a new start state: the room is warmer,
+        or the system never reports less thermal pressure.
         """
         chosen = choose_sensor(waiting.telemetry.channels())
         sensor = chosen if isinstance(chosen, ThermalSensor) else None
         max_c = gates.thermal.max_c if gates.thermal else None
-        heat = _Heat(sensor, waiting.clock, self._start_c)
+        heat = _Heat(sensor, waiting.clock, self._start_c, self._start_status)
 
         def take(readings: Sequence[Reading]) -> None:
             store(heat.take(readings))
@@ -137,28 +139,31 @@ class CoolDown:
             )
 
         begun_at_ns = waiting.clock.monotonic_ns()
+        decision = GateDecision("open", "nothing to wait for")
         if sensor is not None or waiting.why_not(THERMAL_STATUS) is None:
             take(waiting.telemetry.poll(final=True))
             decision = waiting.until("COOL", decide, take)
-        else:
-            decision = GateDecision("open", "nothing to wait for")
-        warmth, met = heat.warmth, decision.verdict == "open"
+        met, start_c = decision.verdict == "open", self._start_c
+        self._learn(sensor, heat.warmth, met=met)
         cooling = Cooling(
             sensor=sensor.name if sensor else "",
             channels=sensor.channels if sensor else (),
             unavailable=chosen if isinstance(chosen, str) else None,
             begin_c=heat.begin_c,
-            end_c=warmth.now_c,
-            limit_c=limit_of(sensor, self._start_c, max_c) if sensor else None,
-            start_c=self._start_c if self._start_c is not None or not met else warmth.now_c,
+            end_c=heat.warmth.now_c,
+            limit_c=limit_of(sensor, start_c, max_c) if sensor else None,
+            start_c=self._start_c if met else start_c,
             waited_ns=waiting.clock.monotonic_ns() - begun_at_ns,
             met=met,
         )
-        if sensor is not None and (
-            (met and self._start_c is None) or (not met and is_flat(sensor, warmth))
-        ):
-            self._start_c = warmth.now_c
         return cooling, None if met else f"thermal gate: {decision.seen}"
+
+    def _learn(self, sensor: ThermalSensor | None, warmth: Warmth, *, met: bool) -> None:
+        """The first open gate shows the start state, and one that gave up what has become of it."""
+        if met and self._start_c is None:
+            self._start_c = warmth.now_c
+        if not met and warmth.heard and (sensor is None or is_flat(sensor, warmth)):
+            self._start_c, self._start_status = warmth.now_c, warmth.status or 0.0
 
 
 @dataclass(slots=True)
@@ -175,9 +180,15 @@ class _Channel:
 class _Heat:
     """Temperature and thermal status as they come in."""
 
-    def __init__(self, sensor: ThermalSensor | None, clock: Clock, start_c: float | None) -> None:
+    def __init__(
+        self,
+        sensor: ThermalSensor | None,
+        clock: Clock,
+        start_c: float | None,
+        start_status: float,
+    ) -> None:
         self._channels = sensor.channels if sensor else ()
-        self._clock, self._start_c = clock, start_c
+        self._clock, self._start_c, self._start_status = clock, start_c, start_status
         self._newest: dict[str, float] = {}
         self._history: list[tuple[int, float]] = []
         self._status: float | None = None
@@ -189,6 +200,8 @@ class _Heat:
         for item in kept:
             if item.channel == THERMAL_STATUS:
                 self._status = item.value
+                if not self._channels:
+                    self._heard_at_ns = self._clock.monotonic_ns()
             if item.channel in self._channels and math.isfinite(item.value):
                 self._newest[item.channel] = item.value
                 self._add(item.at_ns, max(self._newest.values()))
@@ -210,7 +223,7 @@ class _Heat:
     def warmth(self) -> Warmth:
         """What is known now."""
         silent_s = (self._clock.monotonic_ns() - self._heard_at_ns) / NS_PER_S
-        return Warmth(self._history, self._status, self._start_c, silent_s)
+        return Warmth(self._history, self._status, self._start_c, silent_s, self._start_status)
 
 
 def _about_heat(channel: str) -> bool:

@@ -55,15 +55,26 @@ class Warmth:
     """What is known of the device's heat now.
 
     ``history`` holds time in ns and temperature, oldest first, values that are no numbers left out.
-    ``status`` is the system's own thermal status, None where it tells none. ``start_c`` is the
-    start state, None until the first gate of the run has opened. ``silent_s`` counts from the
-    newest reading, or from the begin of the wait.
+    ``status`` is the system's own thermal status, None where it tells none. ``start_c`` and
+    ``start_status`` are the start state; the temperature is None until the first gate of the run
+    has opened. ``silent_s`` counts from the newest reading, or from the begin of the wait.
     """
 
     history: Sequence[tuple[int, float]]
     status: float | None = None
     start_c: float | None = None
     silent_s: float = 0.0
+    start_status: float = 0.0
+
+    @property
+    def heard(self) -> bool:
+        """Whether the sensor still speaks."""
+        return self.silent_s <= SILENT_S
+
+    @property
+    def pressed(self) -> bool:
+        """Whether the system reports more thermal pressure than in the start state."""
+        return (self.status or 0.0) > self.start_status
 
     @property
     def now_c(self) -> float | None:
@@ -135,10 +146,10 @@ def thermal_gate(
     ``max_c`` is the scenario's own bound. A sensor that has gone silent ends the wait at once.
     """
     seen = _seen(sensor, warmth, max_c)
-    if sensor is not None and warmth.silent_s > SILENT_S:
+    if sensor is not None and not warmth.heard:
         silence = f"no reading of the {sensor.name} for {format_duration(warmth.silent_s)}"
         return GateDecision("timeout", silence)
-    if (warmth.status or 0.0) <= 0.0 and (sensor is None or _is_cool(sensor, warmth, max_c)):
+    if not warmth.pressed and (sensor is None or _is_cool(sensor, warmth, max_c)):
         return GateDecision("open", seen)
     if waited_s < timeout_s:
         left = f"at most {format_duration(timeout_s - waited_s)} more"

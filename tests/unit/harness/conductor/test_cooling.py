@@ -134,6 +134,19 @@ def test_a_warmer_room_is_learned_after_one_timeout(run_all, make_trial, scripte
     assert third.cooling.waited_ns == 0
 
 
+@pytest.mark.parametrize("with_skin", [True, False])
+def test_a_status_that_never_falls_costs_one_timeout(
+    run_all, make_trial, scripted, with_skin
+) -> None:
+    if with_skin:
+        scripted.script.sensors[SKIN] = lambda _: 27.0
+    scripted.script.sensors["thermal.status"] = lambda _: 1.0
+    first, second, third = run_all(*(make_trial(Burst(), repeat=n) for n in range(3)))
+    assert "thermal status light" in str(first.findings)
+    assert [one.cooling.met for one in (first, second, third)] == [False, True, True]
+    assert second.cooling.waited_ns == 0
+
+
 def test_a_first_trial_on_a_hot_phone_waits_until_it_rests(run_all, make_trial, scripted) -> None:
     Heat(scripted, begin_c=39.0)
     (record,) = run_all(make_trial(Burst()))
