@@ -133,7 +133,7 @@ class _Bench:
             check=False,
             env=os.environ | {"BENCHFARM_CACHE": str(self._folder / "cache")},
         )
-        if done.returncode not in expected:
+        if done.returncode not in expected or not done.stdout:
             raise SystemExit(f"{' '.join(command)} ended with {done.returncode}")
         return json.loads(done.stdout)
 
