@@ -178,3 +178,74 @@ def with_onnxruntime(folder: Path) -> Path:
         }
     (folder / "runners.json").write_text(json.dumps({"runners": listed}))
     return folder
+
+
+def test_what_comes_and_goes_is_watched(lab, start_benchfarm, environment) -> None:
+    environment |= lab.environment
+    phone = lab.phones[1]
+    watch = start_benchfarm("devices", "--watch")
+
+    def shown_after(text: str) -> float:
+        begun = time.monotonic()
+        for line in watch.stdout:
+            if (phone.serial in line and text in line) or (phone.address in line and text in line):
+                return time.monotonic() - begun
+        pytest.fail(f"{text} was never shown")
+
+    shown_after("ready")
+    phone.fault("unauthorized@now")
+    assert shown_after("unauthorized") < 5  # 1.5 s on a quiet machine, the server's part included
+    phone.recover()
+    assert shown_after("ready") < 10
+
+
+def test_doctor_puts_back_what_a_killed_run_left(
+    lab, start_benchfarm, benchfarm, write_scenario, environment
+) -> None:
+    environment |= lab.environment
+    phone = lab.phones[0]
+    before = phone.report()["settings"]
+    scenario = write_scenario(
+        devices=[f"android:{phone.serial}"],
+        loads=[{"kind": "sustained", "seconds": 60}],
+        gates={"thermal": "off"},
+        prepare={"brightness_percent": 0},
+    )
+    run = start_benchfarm("run", scenario)
+    while not phone.report()["runners"]:
+        assert run.poll() is None
+        time.sleep(0.05)
+    assert phone.report()["settings"] != before
+    run.kill()
+    run.wait()
+    done = benchfarm("doctor", "--restore")
+    assert "restored" in done.stderr
+    report = phone.report()
+    assert report["settings"] == before
+    assert report["runners"] == {}
+
+
+def test_the_adb_server_that_adbutils_brings(benchfarm, write_scenario, tmp_path) -> None:
+    if missing("bundled"):
+        pytest.skip(missing("bundled"))
+    for lab in a_lab("galaxy-s24", adb="bundled", latency_ms=2.0):
+        scenario = write_scenario(
+            devices=["platform=android"], gates={"thermal": "off"}, prepare=LEAVE_ALONE
+        )
+        done = benchfarm("run", scenario, **lab.environment)
+        assert done.returncode == 0, done.stderr
+        assert [trial["outcome"] for trial in trials_of(tmp_path)] == ["OK"]
+
+
+def test_cold_starts(lab, benchfarm, write_scenario, tmp_path) -> None:
+    scenario = write_scenario(
+        devices=[f"android:{lab.phones[0].serial}"],
+        loads=[{"kind": "cold"}],
+        gates={"thermal": "off"},
+        repeats=2,
+        prepare=LEAVE_ALONE,
+    )
+    done = benchfarm("run", scenario, **lab.environment)
+    assert done.returncode == 0, done.stderr
+    for trial in trials_of(tmp_path):
+        assert trial["metrics"]["cold_start_ns"] > 0
