@@ -156,7 +156,9 @@ class BuildChoice(Protocol):
 class Detachable(Protocol):
     """A device whose runner goes on alone while the cable is out."""
 
-    def detach(self, runner: Runner, seconds: float, deadline: Deadline, cancel: CancelToken) -> str:
+    def detach(
+        self, runner: Runner, seconds: float, deadline: Deadline, cancel: CancelToken
+    ) -> str:
         """Let go of the device for about ``seconds``; what was set on it stays as long.
 
         Until :meth:`attach` everything else raises DeviceUnavailable or does nothing. Returns a

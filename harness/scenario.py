@@ -285,6 +285,7 @@ class EnergyRequest:
 
     source: Literal["auto", "battery", "rails", "rapl", "meter"] = "auto"
     idle_seconds: float = 120.0
+    detached: bool = False  #: the cable is out meanwhile
 
 
 #: What an accuracy pass can tell; ``agreement`` is with the float32 variant.
@@ -381,6 +382,7 @@ class Scenario:
     accuracy: AccuracyPass | None = None
     profile: ProfilePass | None = None
     energy: EnergyRequest | None = None
+    detached: bool = False  #: timed trials run with the cable out
     require: Require = Require()
     limits: tuple[Limit, ...] = ()
     arms: Arms | None = None
@@ -395,3 +397,8 @@ class Scenario:
     def idle_seconds(self) -> float:
         """How long a timed trial idles before, and again after, its work: for energy alone."""
         return self.energy.idle_seconds if self.energy is not None else 0.0
+
+    @property
+    def is_detached(self) -> bool:
+        """Whether timed trials run with the cable out, wherever the file says so."""
+        return self.detached or (self.energy is not None and self.energy.detached)

@@ -264,6 +264,7 @@ class _Execution:
             require=scenario.require,
             prepare=scenario.prepare,
             energy=scenario.energy,
+            detached=scenario.is_detached,
             compare_outputs=any(trial.cell.delegate != "cpu" for trial in plan.trials),
             lab=next((one for one in scenario.lab if one.address == device_id), None),
             surroundings=surroundings,

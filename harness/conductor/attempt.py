@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from harness.conditions import Cooling
 from harness.conductor.metrics import is_used, repeat_metrics, trial_metrics
 from harness.device import Reading, Runner
+from harness.findings import finding
 from harness.record import (
     BlockRecord,
     ChannelRecord,
@@ -81,6 +82,7 @@ class Attempt:
         self.score: Score | None = None  #: of the accuracy pass
         self.operators_ns: float | None = None  #: of the profile pass
         self.unavailable: str | None = None  #: why the trial is left out after all
+        self.reused = False  #: whether the process had served an earlier trial
         self.failure: Failure | None = None
         self.runner_log = ""
 
@@ -100,6 +102,18 @@ class Attempt:
             if process_start_ns:
                 ended_ns = int(columns["start_ns"][0]) + service
                 self.process_to_first_ns = ended_ns - process_start_ns
+
+    def leave(self, way_back: bytes) -> None:
+        """Keep the way back to a device that is left alone."""
+        self._writer.leave(way_back)
+
+    def add_channels(self, now: Sequence[ChannelRecord]) -> None:
+        """Channels that show themselves late; what is known stays, the runner's own included."""
+        known = {item.name: item for item in self.channels}
+        for item in now:
+            if item.name not in known or known[item.name].unavailable is not None:
+                known[item.name] = item
+        self.channels = tuple(known.values())
 
     def taint(self, block: BlockRecord, reason: str) -> None:
         """Mark a stored block as disturbed."""
@@ -167,11 +181,15 @@ class Attempt:
         )
         if energy:
             findings += energy.findings
+        if self.reused:
+            findings += (finding("PROCESS-REUSED", "the process had served an earlier trial"),)
         outcome, reason = Outcome.FAILED, None
         if self.failure is None:
             outcome, reason = apply_require(Outcome.OK, findings, context.require, placed)
             if self.unavailable is not None:
                 outcome, reason = Outcome.SKIPPED, self.unavailable
+            elif self.reused:
+                outcome, reason = Outcome.SKIPPED, "shares its process with an earlier trial"
         return TrialRecord(
             run_id=context.run_id,
             trial=self.trial,
@@ -287,6 +305,14 @@ class Attempt:
             )
             for name, trace in self._writer.traces(wanted).items()
         }
+
+    def offset_ns(self, runner_ns: int) -> int:
+        """The runner's clock minus the host's when the runner's showed ``runner_ns``."""
+        known = sorted((one.host_ns + one.offset_ns, one.offset_ns) for one in self.clock_offsets)
+        if not known:
+            return 0
+        times, offsets = zip(*known, strict=True)
+        return round(float(np.interp(runner_ns, times, offsets)))
 
     def _on_runner_clock(self, host_ns: Int64Array) -> Int64Array:
         """Times of the host on the runner's clock; the offset is interpolated between the pings."""

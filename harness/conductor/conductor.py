@@ -11,6 +11,7 @@ from harness.clock import CancelToken, Clock, Deadline
 from harness.conditions import Gates
 from harness.conductor.around import AccompaniedTelemetry, Surroundings
 from harness.conductor.attempt import Attempt, tensor_specs
+from harness.conductor.detached import DetachedMeasurement, Left
 from harness.conductor.gate import CoolDown, Waiting, wait_for_start
 from harness.conductor.inputs import InputFactory
 from harness.conductor.measure import SILENCE_S, Measurement
@@ -19,7 +20,7 @@ from harness.conductor.phases import PhaseLog, failure_of
 from harness.conductor.profile import take_profile
 from harness.conductor.progress import Progress
 from harness.conductor.session import RunnerSession, outputs_of
-from harness.device import BuildChoice, Device, Runner, Telemetry, TellsProgress
+from harness.device import BuildChoice, Detachable, Device, Runner, Telemetry, TellsProgress
 from harness.errors import (
     BackendRejected,
     CapabilityMissing,
@@ -27,7 +28,7 @@ from harness.errors import (
     HarnessError,
     StoreError,
 )
-from harness.record import Cell, DeviceFacts, DeviceState, Trial, TrialRecord
+from harness.record import Cause, Cell, DeviceFacts, DeviceState, Trial, TrialRecord
 from harness.scenario import (
     Cold,
     EnergyRequest,
@@ -50,6 +51,10 @@ PREPARE_TIMEOUT_S = 300.0
 PUSH_TIMEOUT_S = 900.0
 #: A fresh runner process until it listens.
 LAUNCH_TIMEOUT_S = 60.0
+#: How a trial ends whose device may still hold what it measured.
+_MAY_COME_BACK = (Cause.OFFLINE, Cause.TIMEOUT, Cause.INTERRUPTED)
+#: The same where a person opens the app.
+BY_HAND_TIMEOUT_S = 600.0
 #: Loading and delegate preparation: compiling for an accelerator takes minutes on a phone.
 LOAD_TIMEOUT_S = 900.0
 
@@ -70,14 +75,18 @@ class RunContext:
     require: Require
     prepare: Prepare
     energy: EnergyRequest | None = None
+    detached: bool = False  #: timed trials run with the cable out
     compare_outputs: bool = False  #: keep one answer of each model, to lay beside the CPU's
     lab: LabDevice | None = None  #: what the lab says of the device
     surroundings: Surroundings | None = None  #: the room and the lab machine
 
     def idle_seconds(self, cell: Cell) -> float:
         """How long a trial of ``cell`` idles before and after its work for the sake of energy."""
-        works = cell.purpose == "timing" and not isinstance(cell.load, Cold)
-        return self.energy.idle_seconds if self.energy is not None and works else 0.0
+        return self.energy.idle_seconds if self.energy is not None and _works(cell) else 0.0
+
+    def is_alone(self, cell: Cell) -> bool:
+        """Whether a trial of ``cell`` runs with the cable out."""
+        return self.detached and _works(cell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +115,7 @@ class Conductor:
         self._device, self._context, self._inputs = device, context, inputs
         self._clock, self._cancel, self._progress = clock, cancel, progress
         self._cool_down = CoolDown()
+        self._processes: set[object] = set()  #: names that runners gave their processes
 
     def run(self, job: TrialJob, writer: TrialWriter) -> TrialRecord:
         """Run one trial and store its record, whatever happens on the device.
@@ -118,14 +128,67 @@ class Conductor:
         try:
             with log.phase("ACQUIRE"):
                 attempt.state_before = self._ask()
-            self._on_prepared_device(job, attempt, log)
+            if not self._found_again(job, writer, attempt, log):
+                self._on_prepared_device(job, attempt, log)
         except StoreError:
             raise
         except HarnessError as error:
             attempt.failure = failure_of(error)
+        self._note_process(attempt)
         record = attempt.record(self._context, tuple(log.spans), self._clock.now())
         writer.finish(record, attempt.runner_log)
+        if record.failure is None or record.failure.cause not in _MAY_COME_BACK:
+            writer.forget_left()
         return record
+
+    def _found_again(
+        self, job: TrialJob, writer: TrialWriter, attempt: Attempt, log: PhaseLog
+    ) -> bool:
+        """Whether an earlier attempt left the device alone, and what it measured was fetched."""
+        kept = writer.left()
+        left = Left.decoded(kept) if kept else None
+        if left is None or not isinstance(self._device, Detachable):
+            return False
+        runner = self._device.runner_again(left.way, self._within(), self._cancel)
+        if runner is None:
+            writer.forget_left()
+            log.note(
+                f"{self._device.device_id}: the runner that was left with {job.trial.id} is gone; "
+                "it is measured again"
+            )
+            return False
+        with ExitStack() as undo:
+            undo.callback(self._restore, log)
+            telemetry = self._telemetry(job.trial.cell)
+            undo.callback(telemetry.close)
+            telemetry.attach(runner)
+            attempt.channels = tuple(telemetry.channels())
+            session = self._session(runner, undo)
+            undo.callback(attempt.keep_log_of, runner)
+            measurement = self._measurement(session, runner, telemetry, attempt, log)
+            if isinstance(measurement, DetachedMeasurement):
+                measurement.found(left)
+            self._collect(telemetry, attempt, log)
+        return True
+
+    def _measurement(
+        self,
+        session: RunnerSession,
+        runner: Runner,
+        telemetry: Telemetry,
+        attempt: Attempt,
+        log: PhaseLog,
+    ) -> Measurement:
+        """Over the cable, or without; CapabilityMissing for a device that cannot be left alone."""
+        context, cell = self._context, attempt.trial.cell
+        parts = (session, telemetry, attempt, log, self._clock, self._cancel)
+        poll_s, idle_s = 1.0 / context.telemetry_rate_hz, context.idle_seconds(cell)
+        if not context.is_alone(cell):
+            return Measurement(*parts, poll_s, idle_s, context.gates.foreign_cpu_percent)
+        if not isinstance(self._device, Detachable):
+            raise CapabilityMissing(self._device.device_id, "cannot measure without its cable")
+        hub_port = context.lab.hub_port if context.lab else None
+        return DetachedMeasurement(*parts, poll_s, idle_s, self._device, runner, hub_port)
 
     def _on_prepared_device(self, job: TrialJob, attempt: Attempt, log: PhaseLog) -> None:
         with ExitStack() as undo:
@@ -174,27 +237,19 @@ class Conductor:
         telemetry: Telemetry,
         log: PhaseLog,
     ) -> None:
-        cell, poll_s = job.trial.cell, 1.0 / self._context.telemetry_rate_hz
+        cell = job.trial.cell
         with ExitStack() as undo:
             with log.phase("LAUNCH"):
+                if self._context.prepare.start == "by_hand":
+                    log.detail("LAUNCH", "open the app benchfarm on the phone")
                 session, runner = self._launch(cell, undo)
                 undo.callback(attempt.keep_log_of, runner)
                 telemetry.attach(runner)
                 attempt.channels = tuple(telemetry.channels())
                 if primed is None:
-                    attempt.ready = session.open(self._within(LAUNCH_TIMEOUT_S), self._cancel)
+                    attempt.ready = session.open(self._within(self._launch_s), self._cancel)
                     attempt.launch_ns = self._clock.monotonic_ns() - runner.spawned_at_ns
-            measurement = Measurement(
-                session,
-                telemetry,
-                attempt,
-                log,
-                self._clock,
-                self._cancel,
-                poll_s,
-                idle_s=self._context.idle_seconds(cell),
-                foreign_limit_percent=self._context.gates.foreign_cpu_percent,
-            )
+            measurement = self._measurement(session, runner, telemetry, attempt, log)
             if cell.purpose == "accuracy":
                 with log.phase("LOAD"):
                     attempt.loaded = self._load(session, cell)
@@ -210,10 +265,13 @@ class Conductor:
                     self._keep_answer(session, attempt, log)
             else:
                 measurement.run_cold(load_message(cell), primed)
-            with log.phase("COLLECT"):
-                attempt.add_readings(telemetry.poll(final=True))
-                attempt.channels = tuple(telemetry.channels())  # some only show when read
-                attempt.state_after = self._ask()
+            self._collect(telemetry, attempt, log)
+
+    def _collect(self, telemetry: Telemetry, attempt: Attempt, log: PhaseLog) -> None:
+        with log.phase("COLLECT"):
+            attempt.add_readings(telemetry.poll(final=True))
+            attempt.add_channels(telemetry.channels())  # some only show when read
+            attempt.state_after = self._ask()
 
     def _examine(
         self,
@@ -272,15 +330,31 @@ class Conductor:
             return None
         with ExitStack() as undo:
             session, _ = self._launch(job.trial.cell, undo)
-            session.open(self._within(LAUNCH_TIMEOUT_S), self._cancel)
+            session.open(self._within(self._launch_s), self._cancel)
             return self._push_inputs(self._load(session, job.trial.cell), job)
 
     def _launch(self, cell: Cell, undo: ExitStack) -> tuple[RunnerSession, Runner]:
         runner = self._device.launch(cell.engine, self._within(LAUNCH_TIMEOUT_S), self._cancel)
+        return self._session(runner, undo), runner
+
+    def _session(self, runner: Runner, undo: ExitStack) -> RunnerSession:
         undo.callback(runner.kill)
         session = RunnerSession(self._device.device_id, runner, self._clock)
         undo.callback(session.close)
-        return session, runner
+        return session
+
+    @property
+    def _launch_s(self) -> float:
+        """How long a runner may take to appear; a person has to come by for some."""
+        by_hand = self._context.prepare.start == "by_hand"
+        return BY_HAND_TIMEOUT_S if by_hand else LAUNCH_TIMEOUT_S
+
+    def _note_process(self, attempt: Attempt) -> None:
+        """A process that serves a second trial is not a fresh one."""
+        process = attempt.ready.facts.get("process") if attempt.ready else None
+        if process is not None:
+            attempt.reused = process in self._processes
+            self._processes.add(process)
 
     def _load(self, session: RunnerSession, cell: Cell) -> Loaded:
         return session.load(load_message(cell), self._within(LOAD_TIMEOUT_S), self._cancel)
@@ -336,6 +410,11 @@ def load_message(cell: Cell) -> LoadModel:
         page_cache=cell.load.page_cache if isinstance(cell.load, Cold) else "keep",
         options={name: _scalar(value) for name, value in cell.options.items()},
     )
+
+
+def _works(cell: Cell) -> bool:
+    """Whether it is a timed load: not a cold start, and no pass of its own."""
+    return cell.purpose == "timing" and not isinstance(cell.load, Cold)
 
 
 def _scalar(value: str | float | bool) -> str | int | bool:

@@ -138,7 +138,7 @@ class Measurement:
     def _look(self) -> None:
         """Read also what is slow to read, while nothing is timed, for those that guard blocks."""
         if self._disturbances.watching:
-            self._take(self._telemetry.poll(final=True))
+            self._take_outside(self._telemetry.poll(final=True))
 
     def _repeat_disturbed(self, program: Program, *, final: bool = False) -> tuple[Block, ...]:
         again: list[Block] = []
@@ -164,6 +164,10 @@ class Measurement:
             at_ns = item.at_ns + offset_ns if on_host else item.at_ns
             self._disturbances.read(item.channel, at_ns, item.value)
 
+    def _take_outside(self, readings: Sequence[Reading]) -> None:
+        """What was read by others than the runner."""
+        self._take(readings)
+
     def _store(self, packet: Packet) -> tuple[BlockRecord, Int64Array]:
         message = packet.message
         if not isinstance(message, BlockDone):
@@ -179,7 +183,7 @@ class Measurement:
             dropped=message.dropped,
         )
         self._attempt.add_block(block, columns, message.process_start_ns)
-        self._send(Ack(message.seq))
+        self._acknowledge(message.seq)
         service = columns["input_ns"] + columns["invoke_ns"] + columns["output_ns"]
         return block, np.asarray(service, dtype=np.int64)
 
@@ -188,7 +192,7 @@ class Measurement:
         while not isinstance(packet.message, Done):
             self._store(packet)
             packet = self._next_packet()
-        self._send(Ack(packet.message.seq))
+        self._acknowledge(packet.message.seq)
 
     def _next_packet(self) -> Packet:
         """The next block or end of the program; telemetry is polled while waiting."""
@@ -206,25 +210,30 @@ class Measurement:
     def _listen(self, wait_s: float) -> Packet | None:
         """What the runner says within ``wait_s``, if anything; telemetry is polled once."""
         packet = self._session.receive(Deadline(self._clock, wait_s), self._cancel)
-        self._take(self._telemetry.poll())
+        self._take_outside(self._telemetry.poll())
         if packet is not None and isinstance(packet.message, Trace):
             self._take_own(packet.message)
         return packet
 
     def _ask_runner(self) -> None:
-        """Have the runner send its own readings where energy needs what only an app can read."""
+        """Have the runner send its own readings where we need what only an app can read."""
         ready = self._attempt.ready
         is_app = ready is not None and ready.facts.get("language") != "python"
-        if self._idle_s and is_app and self._own.lack(BATTERY_CURRENT):
+        energy = self._idle_s and is_app and self._own.lack(BATTERY_CURRENT)
+        # On an iPhone only the app can tell the thermal state and its own memory.
+        if energy or (ready is not None and ready.facts.get("runner") == "ios"):
             self._send(TelemetryRequest(round(self._poll_s * NS_PER_S)))
 
     def _take_own(self, trace: Trace) -> None:
         """Keep what the runner read."""
-        offsets = self._attempt.clock_offsets
-        self._take(self._own.read(trace, offsets[-1].offset_ns if offsets else 0))
+        self._take(self._own.read(trace, self._attempt.offset_ns(trace.at_ns)))
         self._attempt.channels = self._own.channels
         self._clocks = {item.name: item.clock for item in self._own.channels}
-        self._send(Ack(trace.seq))
+        self._acknowledge(trace.seq)
+
+    def _acknowledge(self, seq: int) -> None:
+        """Everything up to ``seq`` is stored."""
+        self._send(Ack(seq))
 
     def _ping_if_due(self) -> None:
         if self._clock.monotonic_ns() - self._pinged_at_ns >= PING_EVERY_NS:

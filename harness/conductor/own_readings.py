@@ -37,18 +37,26 @@ _MEANINGS = {
         channels.BATTERY_PLUGGED, "0 or 1", lambda kind: float(kind != 0)
     ),
     "app.thermal_status": _Meaning(channels.THERMAL_STATUS, "level", float),
+    # What an iPhone's runner tells (docs/ios.md).
+    "thermal.status": _Meaning(channels.THERMAL_STATUS, "level", float),
+    "self.rss_bytes": _Meaning(channels.RSS, "bytes", float),
+    "self.rss_peak_bytes": _Meaning(channels.RSS_PEAK, "bytes", float),
+    "self.available_bytes": _Meaning(channels.AVAILABLE, "bytes", float),
+    "device.low_power_mode": _Meaning(channels.LOW_POWER, "0 or 1", float),
+    "device.brightness_percent": _Meaning(channels.BRIGHTNESS, "percent", float),
 }
 
 
 class OwnReadings:
     """Chooses among the runner's readings: what is read from outside throughout stays as it is."""
 
-    def __init__(self, outside: Sequence[ChannelRecord]) -> None:
+    def __init__(self, outside: Sequence[ChannelRecord], *, alone: bool = False) -> None:
+        """``alone``: nobody reads the device from outside while the runner works."""
         self._channels = {item.name: item for item in outside}
         self._taken = {
             item.name
             for item in outside
-            if item.unavailable is None and not item.source.endswith(channels.SELDOM)
+            if item.unavailable is None and not item.source.endswith(channels.SELDOM) and not alone
         }
 
     @property

@@ -32,6 +32,7 @@ PHASES = (
     "IDLE",  # only where energy is measured; again after MEASURE
     "WARM",
     "MEASURE",
+    "DETACHED",  # only with the cable out, in place of IDLE, WARM and MEASURE
     "COMPARE",  # only where delegates are beside plain cpu in a run
     "COLLECT",
     "RESTORE",
@@ -73,6 +74,10 @@ class PhaseLog:
             yield
         finally:
             self.spans.append(PhaseSpan(name, started_at_ns, self._clock.monotonic_ns()))
+
+    def note(self, text: str) -> None:
+        """Tell a person at the terminal what to do now."""
+        self._progress.note(text)
 
     def detail(self, name: str, text: str) -> None:
         """Tell the spectators how far a phase has come."""

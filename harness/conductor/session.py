@@ -62,7 +62,7 @@ class RunnerSession:
         self._unconfirmed: deque[m.Message] = deque()
         self._commands_sent = 0
         self._pinged: m.Ping | None = None
-        self._closed = False
+        self._closed = self._left = False
 
     # --- calls ------------------------------------------------------------------------------
 
@@ -144,9 +144,38 @@ class RunnerSession:
                 return packet.message, packet.frames[0]
         raise self._too_slow(deadline)
 
+    def leave(self) -> str:
+        """Let go of the link while the runner works on; the id of the session, for :meth:`adopt`.
+
+        :meth:`close` leaves the runner alone until :meth:`come_back` has found it.
+        """
+        self._open_channel().close()
+        self._left = True
+        return self._session
+
+    def come_back(self, cancel: CancelToken) -> None:
+        """Open another link to the runner that was left; what it has measured is received then.
+
+        Raises RunnerDied, or DeviceUnavailable where the device cannot be reached after all.
+        """
+        self._reattach(cancel)
+        self._left = False
+
+    def adopt(
+        self, session: str, deadline: Deadline, cancel: CancelToken
+    ) -> tuple[m.Ready, m.Loaded]:
+        """Go on with a session of another process of this host that acknowledged nothing.
+
+        Every counted message of the session comes again, from the first.
+        """
+        self._session = session
+        ready = self._first_attach((), deadline, cancel)
+        self._commands_sent = ready.received
+        return ready, self._await(m.Loaded, deadline, cancel)
+
     def close(self) -> None:
         """Say bye, wait a moment, end the process. Never raises; a second call does nothing."""
-        if self._closed:
+        if self._closed or self._left:
             return
         self._closed = True
         if self._channel is not None:

@@ -5,35 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from harness.scenario import EnergyRequest, Meter
-from harness.scenario_file.kinds import Choice, FilePath, Number, Schema, Text
-from harness.scenario_file.nodes import Node
+from harness.scenario_file.kinds import Choice, FilePath, Flag, Number, Text
 from harness.scenario_file.structures import Key, Misfit, Record
 
-
-class Detached:
-    """``detached``: only false can be had."""
-
-    def read(self, node: Node) -> bool:
-        """False; anything else is refused."""
-        if node.value is not False:
-            raise node.error(
-                "a run without the cable is not available yet; write false, and measure over "
-                "Wi-Fi, from rails or with a meter"
-            )
-        return False
-
-    def schema(self) -> Schema:
-        """False."""
-        return {"const": False}
-
-
-def _energy(**values: Any) -> EnergyRequest:
-    values.pop("detached", None)
-    return EnergyRequest(**values)
-
-
 ENERGY = Record(
-    _energy,
+    EnergyRequest,
     {
         "source": Key(
             Choice(("auto", "battery", "rails", "rapl", "meter")),
@@ -42,7 +18,7 @@ ENERGY = Record(
         "idle_seconds": Key(
             Number(10, 3600), "idle with the model loaded, before and again after the work"
         ),
-        "detached": Key(Detached(), "false: the cable stays in"),
+        "detached": Key(Flag(), "true: the cable is out while the phone measures"),
     },
     shorthand="source",
 )

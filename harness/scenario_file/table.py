@@ -25,6 +25,7 @@ from harness.scenario_file.gates import AMBIENT, GATES
 from harness.scenario_file.kinds import (
     Choice,
     FilePath,
+    Flag,
     Integer,
     NotYet,
     Number,
@@ -285,6 +286,7 @@ SCENARIO = Record(
         "accuracy": Key(ACCURACY, "a pass of its own that measures accuracy on a dataset"),
         "profile": Key(PROFILE, "a pass of its own that tells the time of each operator"),
         "energy": Key(ENERGY, "energy per inference, gross and net of idle"),
+        "detached": Key(Flag(), "true: phones measure on their own, with the cable out"),
         "require": Key(REQUIRE, "what a trial must satisfy to be valid"),
         "limits": Key(
             Many(_LIMIT, least=0), "upper bounds; exceeding one ends the run with code 1"

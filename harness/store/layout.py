@@ -14,6 +14,7 @@
         │   ├── profile.json                 only in the profile pass
         │   ├── outputs.npz                  one answer, where delegates are compared
         │   └── samples.arrows  traces.arrows    only while measuring
+        ├── left/<trial>.json            the way back to a phone that was left alone with its trial
         └── superseded/<trial>/<n>/      earlier attempts, as they were
 """
 
@@ -31,6 +32,7 @@ LEDGER = "ledger.jsonl"
 LOCK = "lock"
 TRIALS = "trials"
 SUPERSEDED = "superseded"
+LEFT = "left"
 TRIAL = "trial.json"
 LOG = "log.txt"
 PROFILE = "profile.json"

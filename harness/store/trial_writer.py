@@ -105,6 +105,29 @@ class TrialWriter:
         np.savez(buffer, *outputs)
         write_atomically(self.folder / layout.OUTPUTS, buffer.getvalue())
 
+    def leave(self, way_back: bytes) -> None:
+        """Keep how to find a device that is left alone with this trial, for later attempts too."""
+        path = self._left
+        with translated(path):
+            path.parent.mkdir(exist_ok=True)
+        write_atomically(path, way_back)
+
+    def left(self) -> bytes | None:
+        """What :meth:`leave` has kept, in this attempt or an earlier one."""
+        try:
+            return self._left.read_bytes()
+        except OSError:
+            return None
+
+    def forget_left(self) -> None:
+        """The device was found again, or never will be."""
+        with translated(self._left):
+            self._left.unlink(missing_ok=True)
+
+    @property
+    def _left(self) -> Path:
+        return self.folder.parent.parent / layout.LEFT / f"{self.folder.name}.json"
+
     def finish(self, record: TrialRecord, log: str = "") -> None:
         """Settle the data as Parquet, write ``log.txt`` and, last, ``trial.json``.
 
