@@ -24,13 +24,14 @@ from phones.android import rootfs
 from phones.android.adb_program import AdbServer, find_adb
 from phones.android.farm import Farm
 from phones.android.phone import Options
-from phones.android.profiles import PROFILES, Profile
+from phones.android.profiles import PROFILES, Profile, recorded
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m phones.android", description=__doc__)
     parser.add_argument("--profile", action="append", choices=sorted(PROFILES), default=[])
     parser.add_argument("--count", type=int, default=1, help="phones of each profile")
+    parser.add_argument("--recording", action="append", type=Path, default=[])
     parser.add_argument("--runner", choices=("scripted", "jvm"), default="scripted")
     parser.add_argument("--adb", default="system", help="system, bundled, or a path")
     parser.add_argument("--latency-ms", type=float, default=5.0, help="of a scripted inference")
@@ -67,8 +68,9 @@ async def _run(arguments: argparse.Namespace, folder: Path) -> None:
         adb_port=server.port,
     )
     farm = Farm(folder, options)
-    names = arguments.profile or ["pixel8"]
+    names = arguments.profile or ([] if arguments.recording else ["pixel8"])
     profiles: list[Profile] = [PROFILES[name] for name in names for _ in range(arguments.count)]
+    profiles += [recorded(path) for path in arguments.recording]
     try:
         await farm.start(profiles)
         _tell(arguments, farm, server)

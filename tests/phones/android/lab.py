@@ -17,6 +17,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -93,7 +94,7 @@ class PhoneHandle:
 
 
 class Lab:
-    """Phones of the named profiles; a context manager."""
+    """Phones of the named profiles, then those of recordings; a context manager."""
 
     def __init__(
         self,
@@ -102,11 +103,13 @@ class Lab:
         adb: str = "system",
         latency_ms: float = 5.0,
         time_factor: float = 1.0,
+        recordings: Sequence[Path] = (),
     ) -> None:
         self._command = [
             *(sys.executable, "-m", "phones.android", "--json", "--runner", runner, "--adb", adb),
             *("--latency-ms", str(latency_ms), "--time-factor", str(time_factor)),
             *(word for profile in profiles for word in ("--profile", profile)),
+            *(word for path in recordings for word in ("--recording", str(path))),
         ]
         self._adb = find_adb(adb)
         self._process: subprocess.Popen[bytes] | None = None

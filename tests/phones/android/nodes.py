@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from phones.android.profiles import Profile, Zone
+from phones.android.recording import Recording
 from phones.physics import Cluster, Reading
 
 _GPU_TOP_KHZ = 890_000
@@ -35,11 +36,14 @@ class Nodes:
         for old in self._sys.iterdir():  # the folder itself stays: it is mounted
             shutil.rmtree(old)
         self._proc.mkdir(parents=True, exist_ok=True)
-        for name, text in {**self._fixed(), **self._moving(reading)}.items():
-            self._write(self._sys / name, text)
         for name, text in self._proc_fixed(available_kib).items():
             self._write(self._proc / name, text)
         self.tell_load(0.0, 0.0)
+        if self._profile.recording is not None:
+            self._replay(self._profile.recording)
+            return
+        for name, text in {**self._fixed(), **self._moving(reading)}.items():
+            self._write(self._sys / name, text)
         for number in range(self._cores):
             link = self._sys / _CPU / f"cpu{number}" / "cpufreq"
             link.parent.mkdir(parents=True, exist_ok=True)
@@ -47,9 +51,19 @@ class Nodes:
         self._deny()
 
     def update(self, reading: Reading) -> None:
-        """Write what moves."""
+        """Write what moves; a recording stands still."""
+        if self._profile.recording is not None:
+            return
         for name, text in self._moving(reading).items():
             self._write(self._sys / name, text)
+
+    def _replay(self, recording: Recording) -> None:
+        for name, node in recording.nodes.items():
+            self._write(self._sys / name, node.text)
+            if node.denied:
+                (self._sys / name).chmod(_NOBODY)
+        for name, text in recording.proc.items():
+            self._write(self._proc / name, text.rstrip("\n"))
 
     def tell_load(self, busy_s: float, uptime_s: float) -> None:
         """``/proc/stat``: processor time used since the start, and what is left of it."""

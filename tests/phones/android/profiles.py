@@ -7,7 +7,9 @@ the collected outputs described in docs/simulated-phones.md; no text of theirs i
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from phones.android.recording import Recording
 from phones.physics import Battery, Cluster, Heat, Power, Spec
 
 
@@ -67,6 +69,7 @@ class Profile:
     denied: frozenset[str] = frozenset()  #: parts of ``/sys`` and ``/proc``, and commands
     properties: dict[str, str] = field(default_factory=dict)
     storage_kib: int = 112_000_000
+    recording: Recording | None = None
 
 
 def _cluster(first: int, count: int, *steps_mhz: int) -> Cluster:
@@ -315,8 +318,33 @@ PROFILES = {
 }
 
 
+def recorded(path: Path) -> Profile:
+    """A phone that answers as a recorded one did; raises BadRecording."""
+    recording = Recording.read(path)
+    told = recording.properties
+    sdk = told.get("ro.build.version.sdk", "")
+    return replace(
+        PIXEL_8,
+        name="recorded",
+        manufacturer=told.get("ro.product.manufacturer", "unknown"),
+        model=told.get("ro.product.model", "unknown"),
+        device=told.get("ro.product.device", "unknown"),
+        release=told.get("ro.build.version.release", ""),
+        sdk=int(sdk) if sdk.isdecimal() else PIXEL_8.sdk,
+        recording=recording,
+    )
+
+
 def properties(profile: Profile, serial: str) -> dict[str, str]:
     """What ``getprop`` tells after a start."""
+    own = {
+        "ro.benchfarm.simulated": "1",
+        "ro.serialno": serial,
+        "ro.boot.serialno": serial,
+        "sys.boot_completed": "1",
+    }
+    if profile.recording is not None:
+        return {**profile.recording.properties, **own}
     product = profile.device
     fingerprint = "/".join(
         [
@@ -325,9 +353,7 @@ def properties(profile: Profile, serial: str) -> dict[str, str]:
         ]
     )
     found = {
-        "ro.benchfarm.simulated": "1",
-        "ro.serialno": serial,
-        "ro.boot.serialno": serial,
+        **own,
         "ro.product.manufacturer": profile.manufacturer,
         "ro.product.brand": profile.manufacturer.lower(),
         "ro.product.model": profile.model,
@@ -347,7 +373,6 @@ def properties(profile: Profile, serial: str) -> dict[str, str]:
         "ro.build.fingerprint": fingerprint,
         "ro.debuggable": "0",
         "ro.secure": "1",
-        "sys.boot_completed": "1",
         "dev.bootcomplete": "1",
         "init.svc.adbd": "running",
         "persist.sys.locale": "en-GB",

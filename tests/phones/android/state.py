@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from phones.android.profiles import Profile, properties
+from phones.android.recording import Recording
 
 FIRST_APP_UID = 10230
 HOME = "com.android.launcher3/.Launcher"
@@ -88,6 +89,8 @@ class State:
         self.settings = {space: dict(values) for space, values in _SETTINGS.items()}
         peak, lowest = profile.refresh_hz[-1], profile.refresh_hz[0]
         self.settings["system"] |= {"peak_refresh_rate": f"{peak}", "min_refresh_rate": f"{lowest}"}
+        if profile.recording is not None:
+            self._begin_as(profile.recording)
         self.packages = {
             name: Package(name, profile.sdk, profile.release, f"/system/app/{name}.apk", 1000, True)
             for name in _SYSTEM_PACKAGES
@@ -98,6 +101,12 @@ class State:
         self.switches = Switches()
         self.storage_full = False
         self.installs = 0
+
+    def _begin_as(self, recording: Recording) -> None:
+        for (space, key), value in recording.settings.items():
+            self.settings[space].pop(key, None)
+            if value is not None:
+                self.settings[space][key] = value
 
     def restart(self) -> None:
         """What a restart forgets; settings, packages and ``persist.`` properties stay."""

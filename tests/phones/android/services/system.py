@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _RAILS = "android.hardware.power.stats.IPowerStats/default"
 
+#: Some phones do not have these; it is right to ask.
+_SOMETIMES = ("thermalservice", _RAILS)
+
 Dump = Callable[["Framework", list[str]], Answer]
 
 
@@ -27,7 +30,8 @@ def dumpsys(phone: Framework, words: list[str]) -> Answer:
         return refused("dumpsys: name a service", 1)
     service = _services(phone).get(words[0])
     if service is None:
-        phone.unexpected("dumpsys " + " ".join(words))
+        if words[0] not in _SOMETIMES:
+            phone.unexpected("dumpsys " + " ".join(words))
         return refused(f"Can't find service: {words[0]}", 0)
     return service(phone, words[1:])
 
