@@ -8,10 +8,13 @@ that conducts it, which for the local device is the same one.
 ``runner.rss_bytes``             bytes     resident memory of the runner
 ``runner.rss_peak_bytes``        bytes     the most that was ever resident
 ``runner.pss_bytes``             bytes     resident memory, shared pages divided; memory pass only
+``runner.available_bytes``       bytes     what it may still take before the system ends it (iOS)
 ``runner.cpu_percent``           percent   processor time of the runner; 100 % is one core
 ``device.foreign_cpu_percent``   percent   processor time of everybody else on the device
 ``device.steal_percent``         percent   the part of it that a hypervisor gave to others
 ``device.screen_on``             0 or 1    the display is lit
+``device.low_power_mode``        0 or 1    the system saves power: its clocks are lowered (iOS)
+``device.brightness_percent``    percent   brightness of the display
 ``device.covered``               0 or 1    something other than the runner is in the foreground
 ``thermal.status``               level     0 none, 1 light, 2 moderate, 3 severe, 4 critical,
                                            5 emergency, 6 shutdown (Android's scale; iOS nominal 0,
@@ -41,10 +44,13 @@ from __future__ import annotations
 RSS = "runner.rss_bytes"
 RSS_PEAK = "runner.rss_peak_bytes"
 PSS = "runner.pss_bytes"
+AVAILABLE = "runner.available_bytes"
 RUNNER_CPU = "runner.cpu_percent"
 FOREIGN_CPU = "device.foreign_cpu_percent"
 STEAL = "device.steal_percent"
 SCREEN_ON = "device.screen_on"
+LOW_POWER = "device.low_power_mode"
+BRIGHTNESS = "device.brightness_percent"
 COVERED = "device.covered"
 THERMAL_STATUS = "thermal.status"
 SKIN_TEMPERATURE = "temperature.skin_c"

@@ -126,6 +126,12 @@ _KINDS = (
         "See the reason; take the setting out of `prepare`, or leave such devices out.",
     ),
     FindingKind(
+        "PROCESS-REUSED",
+        Severity.DOUBT,
+        "The runner's process had already served an earlier trial: it was warm, not fresh.",
+        "Close the app and open it again before each trial, or let benchfarm launch it.",
+    ),
+    FindingKind(
         "NO-THERMAL-SENSOR",
         Severity.NOTE,
         "No temperature can be read, so no trial waited for the device to cool down.",

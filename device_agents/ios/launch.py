@@ -21,6 +21,8 @@ from device_agents.local.socket_link import SocketLink
 from harness.clock import CancelToken, Deadline
 from harness.device import RunnerExit
 from harness.errors import Cancelled, DeviceError, DeviceUnavailable, HarnessError, RunnerDied
+from harness.wire.codec import encode
+from harness.wire.messages import Bye
 
 #: Where the app listens when it is opened by hand.
 PORT = 27182
@@ -33,7 +35,19 @@ _EXPLAIN_S = 10.0
 _ALIVE_S = 3.0
 #: A port that refuses for so long while the process lives is not the app's own slowness.
 _APPEARS_S = 20.0
+_BYE = encode(Bye())
 OPEN_IT = "open the app benchfarm on the phone"
+
+
+class _Link(SocketLink):
+    """Knows whether we said goodbye: an end after that needs no explanation."""
+
+    said_bye = False
+
+    def send(self, data: bytes, deadline: Deadline, cancel: CancelToken) -> None:
+        """Send all of ``data``."""
+        super().send(data, deadline, cancel)
+        self.said_bye = data.endswith(_BYE)
 
 
 @dataclass(slots=True)
@@ -59,6 +73,7 @@ class IosRunner:
         self._taken = way is not None
         self._ended: RunnerExit | None = None
         self._killed = False
+        self._link: _Link | None = None
 
     def start(self, store: PhoneStore, deadline: Deadline, cancel: CancelToken) -> None:
         """Start the app, or leave the token for whoever opens it."""
@@ -80,9 +95,9 @@ class IosRunner:
         appears = Deadline(self._phone.clock, min(_APPEARS_S, deadline.remaining_s))
         self._await_taking(deadline, cancel)
         while True:
-            link = self._link(deadline, cancel)
-            if link is not None:
-                return link
+            self._link = self._open_link(deadline, cancel)
+            if self._link is not None:
+                return self._link
             if self._way is not None and self._is_alive(cancel) is False:
                 raise self._death()
             if deadline.expired or appears.expired:
@@ -121,17 +136,17 @@ class IosRunner:
 
     # --- inside -----------------------------------------------------------------------------
 
-    def _link(self, deadline: Deadline, cancel: CancelToken) -> SocketLink | None:
+    def _open_link(self, deadline: Deadline, cancel: CancelToken) -> _Link | None:
         """A link; None where nobody listens."""
 
-        async def connect(connections: Connections) -> SocketLink | None:
+        async def connect(connections: Connections) -> _Link | None:
             try:
                 socket = await connections.app_port(self.port)
             except Exception as error:
                 if names_of(error)[0] != "ConnectionFailedError":
                     raise
                 return None
-            return SocketLink(self._phone.device_id, socket)
+            return _Link(self._phone.device_id, socket)
 
         return self._phone.call("reach the runner app", connect, deadline, cancel)
 
@@ -186,7 +201,9 @@ class IosRunner:
     def _explain(self) -> None:
         """Find out why it ended, once."""
         death = Death("it never started")
-        if self._killed:
+        if self._link is not None and self._link.said_bye:
+            death = Death("it ended as it was asked to", returncode=0)
+        elif self._killed:
             death = Death("ended by us", "SIGKILL")
         elif self.pid is not None:
             deadline = Deadline(self._phone.clock, _EXPLAIN_S)

@@ -84,6 +84,11 @@ class ScriptedRunner:
         """Whether :meth:`kill` ended it."""
         return self._killed.is_set()
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has said goodbye, or was killed."""
+        return not self._thread.is_alive()
+
     def kill(self) -> None:
         """End it as a signal would: at once, and its links with it."""
         self._killed.set()

@@ -54,6 +54,10 @@ class Running(Protocol):
     def kill(self) -> None:
         """End it at once."""
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is over: a runner ends after ``bye``."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -64,6 +68,7 @@ class Start:
     store: Path
     spool: Path  #: a folder that is not there yet
     token: str
+    process: str = ""  #: the name of a process that may serve several sessions
 
 
 #: Starts a runner.
@@ -88,14 +93,19 @@ class AppProcess:
         self._spool: Path | None = None
         self._links: set[Channel] = set()
 
-    async def start(self, token: str) -> None:
+    @property
+    def runner_ended(self) -> bool:
+        """Whether the runner has said goodbye."""
+        return self._running is not None and self._running.ended
+
+    async def start(self, token: str, name: str = "") -> None:
         """Bring the runner up; an app without a program only exists."""
         if self.app.program is None:
             return
         self._spool = Path(tempfile.mkdtemp(prefix="spool-", dir=self.app.container))
         store = self.app.documents / "models"
         store.mkdir(exist_ok=True)
-        start = Start(self.app, self.pid, store, self._spool / "spool", token)
+        start = Start(self.app, self.pid, store, self._spool / "spool", token, name)
         self._running = await self.app.program(start)
 
     async def serve(self, channel: Channel) -> None:
@@ -196,6 +206,11 @@ class ReferenceRunner:
         self.process.kill()
         self.process.wait()
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self.process.poll() is not None
+
 
 async def reference_program(start: Start) -> Running:
     """Real inference on this machine behind the phone's port."""
@@ -237,6 +252,11 @@ class ScriptedProcess:
         """End it at once."""
         self.runner.kill()
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self.runner.ended
+
 
 #: iOS knows four thermal states; these are their levels on the common scale.
 _THERMAL_STATES = {
@@ -271,6 +291,8 @@ async def scripted_program(start: Start) -> Running:
         "pid": start.pid,
         "low_power_mode": phone.condition.low_power_mode,
     }
+    if start.process:
+        facts["process"] = start.process
     runner = ScriptedRunner(
         store=start.store,
         spool=start.spool,

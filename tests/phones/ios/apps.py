@@ -6,6 +6,7 @@ The runner app (``org.benchfarm.runner``) listens on a TCP port of the phone, wh
   ``BENCHFARM_TOKEN`` from its environment;
 * opened by hand, it listens on ``RUNNER_PORT`` and takes the token from the file
   ``Documents/benchfarm.token``, which the host pushed before; without that file it waits for it;
+* after ``bye`` it ends, or where it was opened by hand stays and waits for the next token;
 * its store of models and inputs is ``Documents/models``, files named by their SHA-256.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import plistlib
+import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +31,7 @@ RUNNER_PORT = 27182
 TOKEN_FILE = "benchfarm.token"
 STORE = "models"
 _TOKEN_POLL_S = 0.05
+_WATCH_S = 0.01
 
 
 class LaunchRefused(Exception):
@@ -53,6 +56,7 @@ class App:
     process: AppProcess | None = None
     ended: list[AppProcess] = field(default_factory=list)
     _waiting: asyncio.Task[None] | None = None
+    _watching: asyncio.Task[None] | None = None
 
     @property
     def documents(self) -> Path:
@@ -85,9 +89,17 @@ class App:
         }
 
     async def launch(
-        self, arguments: list[str], environment: dict[str, str], *, kill_existing: bool = True
+        self,
+        arguments: list[str],
+        environment: dict[str, str],
+        *,
+        kill_existing: bool = True,
+        by_hand: str = "",
     ) -> int:
-        """Start the app in the foreground as the host asks; returns its process id."""
+        """Start the app in the foreground as the host asks; returns its process id.
+
+        ``by_hand`` names the process of an app that a person opened, which outlives its sessions.
+        """
         assert self.phone is not None
         if self.phone.condition.passcode_locked:
             raise LaunchRefused(
@@ -100,8 +112,9 @@ class App:
         pid = self.phone.new_pid()
         port = int(environment.get("BENCHFARM_PORT") or self.default_port)
         process = AppProcess(self, pid, port, arguments, environment)
-        await process.start(environment.get("BENCHFARM_TOKEN", ""))
+        await process.start(environment.get("BENCHFARM_TOKEN", ""), by_hand)
         self.process = process
+        self._watching = asyncio.get_running_loop().create_task(self._watch(process, by_hand))
         self.phone.bring_to_front(True)
         self.phone.log(f"SpringBoard[{pid}]", f"launched {self.bundle_id}")
         self.phone.phase("launch")
@@ -110,13 +123,17 @@ class App:
     def open_by_hand(self) -> None:
         """A person taps the icon: the app comes up as soon as a token lies in Documents."""
         self.kill()
-        self._waiting = asyncio.get_running_loop().create_task(self._open())
+        name = secrets.token_hex(8)
+        self._waiting = asyncio.get_running_loop().create_task(self._open(name))
 
     def kill(self) -> None:
         """End the process, as the host or the app switcher does."""
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+        if self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
         if self.process is not None:
             self.process.kill()
             self.ended.append(self.process)
@@ -131,7 +148,17 @@ class App:
         write(self.phone, self, process.pid)
         self.kill()
 
-    async def _open(self) -> None:
+    async def _watch(self, process: AppProcess, by_hand: str) -> None:
+        """See to what follows when the runner says goodbye."""
+        while process.alive and not process.runner_ended:  # noqa: ASYNC110 - it is a thread
+            await asyncio.sleep(_WATCH_S)
+        if process.alive and self.process is process:
+            self._watching = None
+            self.kill()
+            if by_hand:
+                self._waiting = asyncio.get_running_loop().create_task(self._open(by_hand))
+
+    async def _open(self, name: str) -> None:
         token = self.documents / TOKEN_FILE
         text = ""
         while not text:
@@ -142,7 +169,7 @@ class App:
         token.unlink()
         self._waiting = None
         with suppress(LaunchRefused):
-            await self.launch([], {"BENCHFARM_TOKEN": text})
+            await self.launch([], {"BENCHFARM_TOKEN": text}, by_hand=name)
 
 
 def runner_app(program: Program = scripted_program) -> App:
