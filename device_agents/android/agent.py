@@ -82,7 +82,15 @@ class AndroidAgent:
     def open(self, device_id: str) -> AndroidDevice:
         """Take hold of a phone; raises DeviceUnavailable where it is not attached."""
         address = self._address(device_id)
-        return AndroidDevice(self._server, device_id, address, self._clock, self._undo_folder)
+
+        def locate(deadline: Deadline, cancel: CancelToken) -> str | None:
+            now: dict[str, str] = {}
+            sightings(self._look(deadline, cancel), now)
+            return now.get(device_id)
+
+        return AndroidDevice(
+            self._server, device_id, address, self._clock, self._undo_folder, locate
+        )
 
     def capture(self, device_id: str, deadline: Deadline, cancel: CancelToken) -> dict[str, object]:
         """A phone's answers, scrubbed; see capture.py."""

@@ -23,6 +23,7 @@ from device_agents.android.store import PhoneStore
 from device_agents.android.telemetry import AndroidTelemetry
 from device_agents.android.undo import UndoLog
 from harness.clock import CancelToken, Clock, Deadline
+from harness.device import Runner
 from harness.errors import CapabilityMissing, DeviceError, HarnessError
 from harness.record import DeviceFacts, DeviceState
 from harness.scenario import Prepare
@@ -43,9 +44,17 @@ class AndroidDevice:
     """
 
     def __init__(
-        self, server: AdbServer, device_id: str, address: str, clock: Clock, undo_folder: Path
+        self,
+        server: AdbServer,
+        device_id: str,
+        address: str,
+        clock: Clock,
+        undo_folder: Path,
+        locate: Callable[[Deadline, CancelToken], str | None],
     ) -> None:
+        """``locate`` tells what the adb server calls the phone now; None while it is away."""
         self.device_id = device_id
+        self._locate = locate
         self._clock = clock
         self._phone = Phone(server, device_id, address, clock)
         self._store = PhoneStore(self._phone)
@@ -60,6 +69,7 @@ class AndroidDevice:
         self._page_bytes = 4096
         self._state: tuple[int, DeviceState] | None = None
         self._runners: list[AndroidRunner] = []
+        self._telemetry: AndroidTelemetry | None = None
         self._prepared = False
         self._tell: Callable[[str], None] = lambda _text: None
         self._shown_percent = -1
@@ -94,6 +104,8 @@ class AndroidDevice:
     def restore(self, deadline: Deadline) -> None:
         """End what still runs; before any :meth:`prepare`, put back what a crash left changed."""
         cancel = CancelToken()
+        if self._phone.left_alone:
+            return  # its guard puts the settings back if nobody comes
         self._end_runners()
         if not self._prepared:
             self._end_leftovers(deadline, cancel)
@@ -141,7 +153,7 @@ class AndroidDevice:
             status = self.state(deadline, cancel).values.get("battery.status")
             known = status if isinstance(status, str) else None
             self._survey = survey(self._phone, known, deadline, cancel)
-        return AndroidTelemetry(
+        self._telemetry = AndroidTelemetry(
             self._phone,
             self._phone_clock,
             self._survey,
@@ -151,9 +163,45 @@ class AndroidDevice:
             lambda: self._apk.application_id if self._apk is not None else None,
             self._page_bytes,
         )
+        return self._telemetry
+
+    def detach(
+        self, runner: Runner, seconds: float, deadline: Deadline, cancel: CancelToken
+    ) -> str:
+        """Let go of the phone; the guard of its settings waits, too."""
+        if not isinstance(runner, AndroidRunner):
+            raise CapabilityMissing(self.device_id, "this runner is not one of an Android phone")
+        way = runner.way(deadline, cancel)
+        if self._telemetry is not None:
+            self._telemetry.close()
+        self._undo.hold(seconds, deadline, cancel)
+        self._phone.leave()
+        return way
+
+    def is_back(self, deadline: Deadline, cancel: CancelToken) -> bool:
+        """Whether adb sees the phone, by whatever address."""
+        address = self._locate(deadline, cancel)
+        if address is not None:
+            self._phone.address = address
+        return address is not None
+
+    def attach(self, deadline: Deadline, cancel: CancelToken) -> None:
+        """Take hold of it again; its settings are guarded as before."""
+        self._phone.come_back()
+        if self._undo.pending:
+            self._undo.keep_alive(deadline, cancel)
+
+    def runner_again(self, way: str, deadline: Deadline, cancel: CancelToken) -> Runner | None:
+        """The runner that was left, by its process and the phone's start."""
+        runner = AndroidRunner.found(self._phone, way, deadline, cancel)
+        if runner is not None:
+            self._runners.append(runner)
+        return runner
 
     def close(self) -> None:
         """End the runners, put the settings back, let go of the link."""
+        if self._phone.left_alone:
+            return
         with suppress(HarnessError):
             self._end_runners()
             if self._prepared:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
 
 from device_agents.android.ending import explain
 from device_agents.android.packages import RunnerFile
@@ -27,6 +30,7 @@ _TRY_EVERY_S = 0.02
 _APPEARS_S = 15.0
 _KILL_TIMEOUT_S = 10.0
 _EXPLAIN_S = 10.0
+_BOOT_ID = "read b </proc/sys/kernel/random/boot_id && echo $b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class AndroidRunner:
         self.token = token
         self.spawned_at_ns = phone.clock.monotonic_ns()
         self.pid: int | None = None
+        self._boot_id: str | None = None  #: of the phone, once it is left alone
         self._phone, self._plan, self._socket = phone, plan, socket
         self._ended: RunnerExit | None = None
         self._killed = False
@@ -121,6 +126,40 @@ class AndroidRunner:
             self._phone.clock.sleep(min(_TRY_EVERY_S, deadline.remaining_s), cancel)
         return self._ended
 
+    def way(self, deadline: Deadline, cancel: CancelToken) -> str:
+        """What another process of this host needs to find it again; see :meth:`found`."""
+        self.find_pid(deadline, cancel)
+        self._boot_id = boot_id(self._phone, deadline, cancel)
+        known = {
+            "package": self._plan.apk.application_id,
+            "start": self._plan.start,
+            "token": self.token,
+            "socket": self._socket,
+            "pid": self.pid,
+            "boot": self._boot_id,
+        }
+        return json.dumps(known)
+
+    @classmethod
+    def found(
+        cls, phone: Phone, way: str, deadline: Deadline, cancel: CancelToken
+    ) -> AndroidRunner | None:
+        """The runner that :meth:`way` described; None when it does not run any more."""
+        try:
+            known = json.loads(way)
+            package, token, socket, boot = (
+                str(known[key]) for key in ("package", "token", "socket", "boot")
+            )
+            pid, start = int(known["pid"]), next(s for s in get_args(Start) if s == known["start"])
+        except (ValueError, KeyError, TypeError, StopIteration):
+            return None
+        if boot_id(phone, deadline, cancel) != boot:
+            return None
+        apk = RunnerFile(Path(), "", "", "", package, "")
+        runner = cls(phone, StartPlan(start, apk), token, socket)
+        runner.pid, runner._boot_id = pid, boot
+        return runner if runner._is_alive(deadline, cancel) else None
+
     # --- inside -----------------------------------------------------------------------------
 
     def _refusal_or_link(
@@ -155,7 +194,9 @@ class AndroidRunner:
         """Ask the phone why it ended, once."""
         deadline, cancel = Deadline(self._phone.clock, _EXPLAIN_S), CancelToken()
         death, log = Death("it never started"), ""
-        if self.pid is not None:
+        if self._boot_id is not None and self._has_restarted(deadline, cancel):
+            death = Death("the phone restarted while it was left alone")
+        elif self.pid is not None:
             package = self._plan.apk.application_id
             death = explain(self._phone, package, self.pid, deadline, cancel)
             with suppress(DeviceError):
@@ -163,6 +204,11 @@ class AndroidRunner:
         tail = [*log.splitlines()[-_LOG_TAIL_LINES:], f"the phone says: {death.why}"]
         code = death.returncode if death.signal_name is None else None
         self._ended = RunnerExit(code, death.signal_name, "\n".join(tail))
+
+    def _has_restarted(self, deadline: Deadline, cancel: CancelToken) -> bool:
+        with suppress(DeviceError):
+            return boot_id(self._phone, deadline, cancel) != self._boot_id
+        return False
 
     def _log(self, deadline: Deadline, cancel: CancelToken) -> str:
         own = ""
@@ -192,6 +238,11 @@ def start_runner(
         runner.kill()
         raise
     return runner
+
+
+def boot_id(phone: Phone, deadline: Deadline, cancel: CancelToken) -> str:
+    """Differs after each start of the phone."""
+    return phone.run(_BOOT_ID, deadline, cancel, check=False).text.strip()
 
 
 def _start_command(plan: StartPlan, token: str, socket: str) -> str:

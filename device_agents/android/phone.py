@@ -29,6 +29,7 @@ class Phone:
         self._transport: Transport | None = None
         self._shell: StandingShell | None = None
         self._gone = False
+        self.left_alone = False  #: no call reaches the phone until :meth:`come_back`
 
     def run(
         self, command: str, deadline: Deadline, cancel: CancelToken, *, check: bool = True
@@ -68,6 +69,8 @@ class Phone:
 
     def open(self, service: str, deadline: Deadline, cancel: CancelToken) -> Stream:
         """A stream to a service of the phone."""
+        if self.left_alone:
+            raise DeviceUnavailable(self.device_id, "it is left alone while it measures")
         patience = self._patience(deadline)
         while True:
             transport = self._transport or self._find(patience, deadline, cancel)
@@ -88,6 +91,15 @@ class Phone:
     def use(self, transport: Transport) -> None:
         """Take a connection that was just listed, without asking again."""
         self._transport = transport
+
+    def leave(self) -> None:
+        """Let go of the phone: its cable is taken off."""
+        self.disconnect()
+        self.left_alone = True
+
+    def come_back(self) -> None:
+        """The phone is there again."""
+        self.left_alone = self._gone = False
 
     def disconnect(self) -> None:
         """Close the standing shell and forget the connection."""

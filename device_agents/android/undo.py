@@ -81,6 +81,13 @@ class UndoLog:
             beat = f"while {self._alive()}; do sleep {_SAY_EVERY_S}; done"
             self._pulse = self._phone.start(beat, deadline, cancel)
 
+    def hold(self, seconds: float, deadline: Deadline, cancel: CancelToken) -> None:
+        """Have the guard wait ``seconds`` longer for a phone that is left alone on purpose."""
+        self.link_lost()
+        if self.pending:
+            silence_s = self._silence_s + round(seconds)
+            self._phone.run(self._alive(silence_s), deadline, cancel, check=False)
+
     def link_lost(self) -> None:
         """The stream of :meth:`keep_alive` is gone; the next call opens another."""
         if self._pulse is not None:
@@ -119,9 +126,10 @@ class UndoLog:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def _alive(self) -> str:
+    def _alive(self, silence_s: int | None = None) -> str:
         """The command that tells the guard until when to wait, in seconds of the phone's uptime."""
-        return f"read u r </proc/uptime && echo $((${{u%.*}}+{self._silence_s})) >{_ALIVE}"
+        silence_s = self._silence_s if silence_s is None else silence_s
+        return f"read u r </proc/uptime && echo $((${{u%.*}}+{silence_s})) >{_ALIVE}"
 
     def _guard(self) -> str:
         look = max(1, min(_LOOK_EVERY_S, self._silence_s // 2))
