@@ -62,8 +62,14 @@ class Nodes:
             self._write(self._sys / name, node.text)
             if node.denied:
                 (self._sys / name).chmod(_NOBODY)
+        for name, listed in recording.folders.items():
+            for entry in (name, *(f"{name}/{inner}" for inner in listed or ())):
+                (self._sys / entry).mkdir(parents=True, exist_ok=True)
+            (self._sys / name).chmod(_CLOSED if listed is None else _OPEN)
         for name, text in recording.proc.items():
-            self._write(self._proc / name, text.rstrip("\n"))
+            self._write(self._proc / name, text.removesuffix("\n"))
+        if recording.load_denied:
+            (self._proc / "stat").chmod(_NOBODY)
 
     def tell_load(self, busy_s: float, uptime_s: float) -> None:
         """``/proc/stat``: processor time used since the start, and what is left of it."""

@@ -45,6 +45,8 @@ class Recording:
     properties: Mapping[str, str]
     settings: Mapping[tuple[str, str], str | None]
     nodes: Mapping[str, Node]  #: by path below ``/sys``
+    folders: Mapping[str, tuple[str, ...] | None]  #: what is listed there; None: nobody may
+    load_denied: bool  #: nobody may read ``/proc/stat``
     proc: Mapping[str, str]
 
     @classmethod
@@ -61,6 +63,8 @@ class Recording:
                 _properties(answers),
                 _settings(answers),
                 _nodes(told["probes"]),
+                _folders(answers),
+                any(line.startswith("stat|/proc/stat|!") for line in told["probes"]),
                 {name: answers[ask].out for name, ask in _PROC_FILES.items() if ask in answers},
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -84,6 +88,15 @@ def _settings(answers: Mapping[str, Answer]) -> dict[tuple[str, str], str | None
             case ["settings", "get", space, key]:
                 value = answer.out.strip()
                 found[space, key] = None if value == "null" else value
+    return found
+
+
+def _folders(answers: Mapping[str, Answer]) -> dict[str, tuple[str, ...] | None]:
+    found: dict[str, tuple[str, ...] | None] = {}
+    for command, answer in answers.items():
+        match command.split():
+            case ["ls", path] if path.startswith("/sys/") and "No such file" not in answer.err:
+                found[path[5:]] = tuple(answer.out.split()) if answer.code == 0 else None
     return found
 
 

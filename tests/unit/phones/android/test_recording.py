@@ -26,6 +26,9 @@ TOLD = {
         "dumpsys thermalservice": said("", "Can't find service: thermalservice\n"),
         "settings get global wifi_on": said("0\n"),
         "settings get system peak_refresh_rate": said("null\n"),
+        "ls /sys/class/thermal": said("thermal_zone0\nthermal_zone1\ncooling_device0\n"),
+        "ls /sys/class/power_supply": said("", "ls: Permission denied\n", 1),
+        "ls /sys/devices/system/cpu/cpufreq": said("", "ls: No such file or directory\n", 1),
         "cat /proc/cpuinfo": said("CPU part : 0xd4e\n"),
     },
     "probes": [
@@ -35,6 +38,7 @@ TOLD = {
         "gpu_hz|/sys/class/kgsl/kgsl-3d0/gpuclk|!sh: can't open: Permission denied",
         "rail|/sys/bus/iio/devices/iio:device0/energy_value|t=1|",
         "rail|/sys/bus/iio/devices/iio:device0/energy_value|CH0(T=1)[A], 5|",
+        "stat|/proc/stat|!sh: can't open /proc/stat: Permission denied",
         "nonsense",
     ],
 }
@@ -100,6 +104,12 @@ def test_files(path, tmp_path):
     assert (sys / "class/power_supply/bms/current_now").read_text() == "-12\n"
     for name in ("class/kgsl/kgsl-3d0/gpuclk", "class/thermal/thermal_zone1/temp"):
         assert not (sys / name).stat().st_mode & stat.S_IROTH
+    assert {path.name for path in (sys / "class/thermal").iterdir()} == {
+        *("thermal_zone0", "thermal_zone1", "cooling_device0"),
+    }
+    assert not (sys / "class/power_supply").stat().st_mode & stat.S_IROTH
+    assert not (sys / "devices/system/cpu/cpufreq").exists()
+    assert not (tmp_path / "proc/stat").stat().st_mode & stat.S_IROTH
     rails = (sys / "bus/iio/devices/iio:device0/energy_value").read_text()
     assert rails == "t=1\nCH0(T=1)[A], 5\n"
     assert (tmp_path / "proc/cpuinfo").read_text() == "CPU part : 0xd4e\n"
