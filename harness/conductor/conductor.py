@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.clock import CancelToken, Clock, Deadline
 from harness.conditions import Gates
+from harness.conductor.answer import keep_answer
 from harness.conductor.around import AccompaniedTelemetry, Surroundings
 from harness.conductor.attempt import Attempt, tensor_specs
 from harness.conductor.detached import DetachedMeasurement, Left
 from harness.conductor.gate import CoolDown, Waiting, wait_for_start
 from harness.conductor.inputs import InputFactory
-from harness.conductor.measure import SILENCE_S, Measurement
+from harness.conductor.measure import Measurement
 from harness.conductor.meter import CsvMeter, MeteredTelemetry
 from harness.conductor.phases import PhaseLog, failure_of
-from harness.conductor.profile import take_profile
+from harness.conductor.profile import profile_pass
 from harness.conductor.progress import Progress
-from harness.conductor.session import RunnerSession, outputs_of
+from harness.conductor.session import RunnerSession
 from harness.device import BuildChoice, Detachable, Device, Runner, Telemetry, TellsProgress
 from harness.errors import (
-    BackendRejected,
     CapabilityMissing,
     CatalogueError,
     HarnessError,
@@ -38,7 +38,7 @@ from harness.scenario import (
     Require,
 )
 from harness.store.trial_writer import TrialWriter
-from harness.wire.messages import Infer, Loaded, LoadModel
+from harness.wire.messages import Loaded, LoadModel
 
 if TYPE_CHECKING:
     from harness.models.evaluation import TaskFor
@@ -259,10 +259,11 @@ class Conductor:
                     attempt.loaded = self._load(session, cell)
                     inputs = self._push_inputs(attempt.loaded, job)
                 if cell.purpose == "profile":
-                    self._profile(session, cell, inputs, attempt, log)
+                    profile_pass(session, inputs, attempt, log, self._clock, self._cancel)
                 else:
                     measurement.run(inputs)
-                    self._keep_answer(session, attempt, log)
+                    if self._context.compare_outputs:
+                        keep_answer(session, attempt, log, self._clock, self._cancel)
             else:
                 measurement.run_cold(load_message(cell), primed)
             self._collect(telemetry, attempt, log)
@@ -290,39 +291,6 @@ class Conductor:
             attempt.score = Examination(session, loaded, self._clock, self._cancel).run(
                 job.task, self._inputs, self._push, lambda text: log.detail("MEASURE", text)
             )
-
-    def _profile(
-        self,
-        session: RunnerSession,
-        cell: Cell,
-        inputs: tuple[str, ...],
-        attempt: Attempt,
-        log: PhaseLog,
-    ) -> None:
-        """Ask the engine's profiler; an engine that has none leaves the trial out."""
-        attempt.input_digests = inputs
-        try:
-            with log.phase("MEASURE"):
-                attempt.add_profile(take_profile(session, cell, inputs, self._clock, self._cancel))
-        except BackendRejected as refused:
-            if refused.code != "unsupported":
-                raise
-            attempt.unavailable = f"no profile: {refused.text}"
-
-    def _keep_answer(self, session: RunnerSession, attempt: Attempt, log: PhaseLog) -> None:
-        """Infer the trial's input once more, untimed, where answers are to be compared.
-
-        A model that fails at this has done its timed work: there is no answer then.
-        """
-        loaded = attempt.loaded
-        timed = attempt.trial.cell.purpose == "timing"
-        if not (self._context.compare_outputs and timed and loaded is not None):
-            return
-        with log.phase("COMPARE"), suppress(BackendRejected):
-            message = Infer(attempt.input_digests, 0, 1)
-            deadline = self._within(SILENCE_S)
-            for packet in session.infer(message, deadline, self._cancel):
-                attempt.keep_answer(outputs_of(packet, loaded))
 
     def _prime(self, job: TrialJob) -> tuple[str, ...] | None:
         """For a cold start: learn the inputs from a first, untimed process and push them."""

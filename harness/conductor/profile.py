@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from harness.clock import CancelToken, Clock, Deadline
+from harness.conductor.attempt import Attempt
+from harness.conductor.phases import PhaseLog
 from harness.conductor.session import RunnerSession
-from harness.errors import WireError
+from harness.errors import BackendRejected, WireError
 from harness.record import Cell
 from harness.scenario import Burst
 from harness.stats.operators import Profile, ProfileError, read_profile
@@ -36,3 +38,23 @@ def take_profile(
         return read_profile(answer.format, written, answer.count, answer.warmup)
     except ProfileError as error:
         raise WireError(session.device_id, str(error)) from error
+
+
+def profile_pass(
+    session: RunnerSession,
+    inputs: tuple[str, ...],
+    attempt: Attempt,
+    log: PhaseLog,
+    clock: Clock,
+    cancel: CancelToken,
+) -> None:
+    """Store the profile of a trial; an engine that has no profiler leaves the trial out."""
+    attempt.input_digests = inputs
+    try:
+        with log.phase("MEASURE"):
+            cell = attempt.trial.cell
+            attempt.add_profile(take_profile(session, cell, inputs, clock, cancel))
+    except BackendRejected as refused:
+        if refused.code != "unsupported":
+            raise
+        attempt.unavailable = f"no profile: {refused.text}"

@@ -383,7 +383,6 @@ def test_a_phone_whose_current_only_an_app_can_read(conducted, phone, script, sc
     assert record.metrics["energy_net_j"] == pytest.approx(4.0 * 0.05, rel=0.06)
     sources = {item.name: item.source for item in record.channels}
     assert sources["battery.current_a"] == "the runner's app.battery_current_raw"
-    assert "runner.rss_bytes" not in sources
 
 
 def test_a_runner_is_not_asked_for_what_is_read_outside(conducted, phone, script, scripted) -> None:

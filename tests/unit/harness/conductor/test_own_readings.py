@@ -32,6 +32,7 @@ def test_values_get_their_channels_units_and_the_hosts_clock() -> None:
             "battery.plugged": 1.0,
             "battery.charge_ah": 2.1,
             "thermal.status": 3.0,
+            "runner.rss_bytes": 7.0,
         }
     )
     assert {one.at_ns for one in found.values()} == {3_000}
