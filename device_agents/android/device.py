@@ -83,10 +83,7 @@ class AndroidDevice:
 
     def state(self, deadline: Deadline, cancel: CancelToken) -> DeviceState:
         """Battery, temperatures, screen, load; see state.py."""
-        now_ns = self._clock.monotonic_ns()
-        if self._state is not None and now_ns - self._state[0] < _FRESH_NS:
-            return self._state[1]
-        return self._read_state(deadline, cancel)
+        return self._read_state(deadline, cancel, _FRESH_NS)
 
     def prepare(self, wanted: Prepare, deadline: Deadline, cancel: CancelToken) -> tuple[str, ...]:
         """End leftovers, make the settings, or look whether they still hold."""
@@ -157,7 +154,7 @@ class AndroidDevice:
             self._phone,
             self._phone_clock,
             self._survey,
-            lambda within: self._read_state(within, CancelToken()),
+            lambda within, old_ns: self._read_state(within, CancelToken(), old_ns),
             rate_hz,
             purpose,
             lambda: self._apk.application_id if self._apk is not None else None,
@@ -242,10 +239,13 @@ class AndroidDevice:
             self._abis = abis(read_properties(self._phone.run("getprop", deadline, cancel).text))
         return self._abis
 
-    def _read_state(self, deadline: Deadline, cancel: CancelToken) -> DeviceState:
-        state = read_state(self._phone, deadline, cancel)
-        self._state = (self._clock.monotonic_ns(), state)
-        return state
+    def _read_state(self, deadline: Deadline, cancel: CancelToken, at_most_ns: int) -> DeviceState:
+        """A state that is at most so old."""
+        now_ns = self._clock.monotonic_ns()
+        if self._state is None or now_ns - self._state[0] > at_most_ns:
+            state = read_state(self._phone, deadline, cancel)
+            self._state = (self._clock.monotonic_ns(), state)
+        return self._state[1]
 
     def _end_runners(self) -> None:
         while self._runners:

@@ -28,6 +28,8 @@ _CALL_S = 10.0
 _RETRY_NS = 2 * NS_PER_S
 #: How often the slow questions are asked while nothing is timed.
 _SLOW_NS = 5 * NS_PER_S
+#: At the beginning of a trial the phone was asked everything for the trial's record.
+_JUST_ASKED_NS = 2 * NS_PER_S
 #: How many polls look for the runner's process; it appears soon or never.
 _LOOKS = 5
 _STDOUT = 1
@@ -56,7 +58,8 @@ class HasPid(Protocol):
 class AndroidTelemetry:
     """Outside readings of one phone; implements :class:`harness.device.Telemetry`.
 
-    ``slow_state`` asks the phone for everything that takes long. ``package`` tells the runner's.
+    ``slow_state`` asks the phone for what takes long, unless it was just asked; ``package`` tells
+    the runner's.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class AndroidTelemetry:
         phone: Phone,
         clock: PhoneClock,
         found: Survey,
-        slow_state: Callable[[Deadline], DeviceState],
+        slow_state: Callable[[Deadline, int], DeviceState],
         rate_hz: float,
         purpose: Literal["timing", "memory"],
         package: Callable[[], str | None],
@@ -87,7 +90,7 @@ class AndroidTelemetry:
         if self._period_s is not None:
             self._first += self._rail_counters()
             self._hal_rails = tuple(sorted({one.channel for one in self._first}))
-            self._first += self._slow_readings()
+            self._first += self._slow_readings(_JUST_ASKED_NS)
         self._open()
 
     def channels(self) -> Sequence[ChannelRecord]:
@@ -253,12 +256,12 @@ class AndroidTelemetry:
 
     # --- slow questions ---------------------------------------------------------------------
 
-    def _slow_readings(self) -> list[Reading]:
-        """What ``dumpsys`` tells; asked only while nothing is timed."""
+    def _slow_readings(self, at_most_ns: int = 0) -> list[Reading]:
+        """What ``dumpsys`` tells, at most so old; asked only while nothing is timed."""
         deadline = Deadline(self._phone.clock, _CALL_S)
         self._slow_at_ns = self._phone.clock.monotonic_ns()
         try:
-            state = self._slow_state(deadline)
+            state = self._slow_state(deadline, at_most_ns)
         except DeviceError:
             return []
         streamed = {source.record.name for source in self._found.sources}

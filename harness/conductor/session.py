@@ -322,8 +322,11 @@ class RunnerSession:
             retry_s = min(2 * retry_s, _LONGEST_RETRY_S)
             try:
                 ready = self._attach((), patience, cancel)
-            except (DeviceUnavailable, DeviceTimeout) as error:
+            except DeviceUnavailable as error:
                 away = error
+                continue
+            except DeviceTimeout as error:
+                away = away or error
                 continue
             except LinkClosed:
                 away = None
