@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _REBOOT_S = 1.0
 #: A newer adb server comes back by itself in this time; an older one has to be told.
 _NOTICED_S = 0.4
+_TRIES = 12
 _TOO_HOT_C = 58.0
 
 
@@ -26,6 +27,7 @@ class Misfortunes:
     def __init__(self, phone: Phone) -> None:
         self._phone = phone
         self._tasks: set[asyncio.Task[None]] = set()
+        self._noticing = asyncio.Lock()
         self._begin: dict[What, Callable[[Fault], Awaitable[None]]] = {
             What.DROP_LINK: self._drop_link,
             What.FREEZE: self._freeze,
@@ -125,10 +127,13 @@ class Misfortunes:
         phone = self._phone
         if not phone.options.adb_port:
             return
-        await asyncio.sleep(_NOTICED_S)
-        if not phone.connected and not phone.presence.away:
-            await unplug(phone.options.adb_port, phone.port)
-            await plug_in(phone.options.adb_port, phone.port)
+        async with self._noticing:
+            for _ in range(_TRIES):
+                await asyncio.sleep(_NOTICED_S)
+                if phone.connected or phone.presence.away:
+                    return
+                await unplug(phone.options.adb_port, phone.port)
+                await plug_in(phone.options.adb_port, phone.port)
 
     # --- the runner -------------------------------------------------------------------------
 
