@@ -251,7 +251,7 @@ class Witness:
     where the source does not count them.
     """
 
-    name: str  #: ``assignment``, ``log``, ``libraries``, ``latency`` or ``outputs``
+    name: str  #: ``assignment``, ``log``, ``libraries``, ``compute_plan``, ``latency``, ``outputs``
     says: PlacementVerdict
     seen: str
     nodes: int | None = None
@@ -272,6 +272,16 @@ class Placement:
     partitions: int | None = None
     witnesses: tuple[Witness, ...] = ()
     contradictions: tuple[str, ...] = ()
+
+    @property
+    def evidence(self) -> str:
+        """The best that is known: ``assignment``, ``compute_plan``, ``inferred`` or ``none``."""
+        names = {item.name for item in self.witnesses}
+        if names & {"assignment", "log"}:
+            return "assignment"
+        if "compute_plan" in names:
+            return "compute_plan"
+        return "inferred" if names else "none"
 
     @property
     def text(self) -> str:
@@ -307,10 +317,9 @@ class Accuracy:
 class Energy:
     """Where the energy of a trial comes from and how sure it is, or why there is none.
 
-    The figures are metrics of the trial; ``intervals`` holds low and high of their 95 % interval by
-    stored name, the source's ``gain`` not in them. ``*_error_j`` are its parts, as standard
-    uncertainties in joules per inference. ``charging`` is what the system said, ``refused`` the
-    reason of every source that was asked and gave no number.
+    The figures are metrics. ``intervals`` are their 95 % intervals without the source's ``gain``,
+    ``*_error_j`` the parts of them (standard uncertainties, joules per inference), ``refused`` the
+    reason of every source that gave no number, ``charging`` what the system said.
     """
 
     source: str = ""  #: battery, rails, rapl or meter; empty where none gave a number
@@ -358,9 +367,7 @@ class TrialRecord:
     clock_offsets: tuple[ClockOffset, ...] = ()
     state_before: DeviceState = DeviceState()
     state_after: DeviceState = DeviceState()
-    metrics: dict[str, float] = field(
-        default_factory=dict
-    )  #: names of METRICS; absent = not measured
+    metrics: dict[str, float] = field(default_factory=dict)  #: of METRICS; absent: not measured
     findings: tuple[Finding, ...] = ()
     harness: dict[str, str] = field(default_factory=dict)  #: version, git commit, dirty
     version: int = RECORD_VERSION

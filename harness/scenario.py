@@ -266,10 +266,7 @@ class MemoryPass:
 
 @dataclass(frozen=True, slots=True)
 class ProfilePass:
-    """A pass of its own that asks the engine's profiler where time goes, operator by operator.
-
-    ``inferences`` are counted, ``warmup`` ones before them are not.
-    """
+    """A pass of its own with the engine's profiler on; ``warmup`` inferences do not count."""
 
     inferences: int = 20
     warmup: int = 3
@@ -277,10 +274,9 @@ class ProfilePass:
 
 @dataclass(frozen=True, slots=True)
 class EnergyRequest:
-    """Energy per inference, measured in the timed trials themselves.
+    """Energy per inference, in the timed trials themselves, which idle before and after work.
 
-    The device idles with the model loaded for ``idle_seconds`` before and after the work. ``auto``
-    takes the best source that can be trusted.
+    ``auto`` takes the best source that can be trusted.
     """
 
     source: Literal["auto", "battery", "rails", "rapl", "meter"] = "auto"
