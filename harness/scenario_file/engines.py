@@ -53,7 +53,10 @@ ENGINES: dict[str, Engine] = {
             "allow_spinning": _SWITCH,
         },
     ),
-    "coreml": Engine(delegates={"ios": ("all", "cpu")}, options={}),
+    # What Core ML may use; where it then runs is its own decision.
+    "coreml": Engine(
+        delegates={"ios": ("all", "cpuOnly", "cpuAndGPU", "cpuAndNeuralEngine")}, options={}
+    ),
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.findings import Finding, finding
 from harness.record import Cell, OptionValue
 from harness.scenario import Cold
+from harness.stats.traces import Trace
 from harness.units import NS_PER_MS, format_percent
 
 #: Everyone else may use this part of all cores before it counts as interference. The host's own
@@ -19,7 +20,7 @@ CPU_SHARE = 0.90
 #: Shorter work cannot be judged: one scheduler tick (up to 10 ms) would be too much of it.
 MIN_WORK_NS = 200 * NS_PER_MS
 #: Delegates whose work is done by the runner's own threads.
-CPU_DELEGATES = frozenset({"cpu", "xnnpack"})
+CPU_DELEGATES = frozenset({"cpu", "xnnpack", "cpuOnly"})
 #: Governors that leave the frequency where it was put.
 FIXED_GOVERNORS = frozenset({"performance", "userspace"})
 
@@ -74,6 +75,12 @@ def not_prepared(reasons: Sequence[str]) -> Iterator[Finding]:
     """NOT-PREPARED: settings that were asked for and could not be had, each with its reason."""
     if reasons:
         yield finding("NOT-PREPARED", "; ".join(reasons))
+
+
+def app_covered(trace: Trace | None) -> Iterator[Finding]:
+    """APP-COVERED: a reading of ``device.covered`` says that the runner was not in front."""
+    if trace is not None and bool((trace.value > 0).any()):
+        yield finding("APP-COVERED", "something other than the runner was in the foreground")
 
 
 def governor_not_fixed(facts: Facts) -> Iterator[Finding]:

@@ -8,14 +8,16 @@ from dataclasses import replace
 from harness.findings import Finding, finding
 from harness.record import Cell, Placement, PlacementVerdict, Witness
 from harness.validity.placement.assignment import assignment_witness
+from harness.validity.placement.compute_plan import compute_plan_witness
 from harness.validity.placement.libraries import library_witness
 from harness.validity.placement.log import log_witness
 
+CPU_ALONE = ("cpu", "cpuOnly")
 #: Witnesses that speak of the graph itself: the least that one of them grants is believed.
 _DIRECT = ("assignment", "log")
 #: The others only see traces of a fallback. Together they make a case from a weight of 2 on:
 #: without its libraries a delegate cannot work; equal speed alone may be chance.
-_WEIGHTS = {"libraries": 2, "latency": 1, "outputs": 1}
+_WEIGHTS = {"compute_plan": 2, "libraries": 2, "latency": 1, "outputs": 1}
 _CASE = 2
 _LEAST_FIRST = (PlacementVerdict.FELL_BACK, PlacementVerdict.PARTIAL, PlacementVerdict.FULL)
 
@@ -25,16 +27,21 @@ def trial_placement(
 ) -> Placement:
     """The verdict on one trial, from what its runner reported and wrote.
 
-    Delegate ``cpu`` needs no proof, since everything runs there unless told otherwise; it is only
-    less than FULL where the engine itself names another place.
+    Delegate ``cpu`` (Core ML's ``cpuOnly``) needs no proof, since everything runs there unless
+    told otherwise; it is only less than FULL where the engine itself names another place.
     """
     told = assignment_witness(cell.delegate, evidence, engine)
-    if cell.delegate == "cpu":
+    if cell.delegate in CPU_ALONE:
         default = Witness("assignment", PlacementVerdict.FULL, "nothing but the CPU was asked for")
         return judge([told or default])
     mapped = evidence.get("libraries")
     present = mapped.split(",") if isinstance(mapped, str) else None
-    said = (told, log_witness(cell.delegate, log), library_witness(cell.delegate, present))
+    said = (
+        told,
+        log_witness(cell.delegate, log),
+        library_witness(cell.delegate, present),
+        compute_plan_witness(cell.delegate, evidence),
+    )
     return judge([item for item in said if item is not None])
 
 
@@ -70,7 +77,7 @@ def placement_doubts(cell: Cell, placement: Placement | None) -> Iterator[Findin
     asked = f"{cell.engine} was asked for {cell.delegate}"
     if placement.verdict is PlacementVerdict.FELL_BACK:
         yield finding("FELL-BACK", f"{asked}; {_testimony(placement)}")
-    elif placement.verdict is PlacementVerdict.UNPROVEN and cell.delegate != "cpu":
+    elif placement.verdict is PlacementVerdict.UNPROVEN and cell.delegate not in CPU_ALONE:
         yield finding("PLACEMENT-UNPROVEN", f"{asked}; {_testimony(placement)}")
 
 
