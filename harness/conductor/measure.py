@@ -60,7 +60,6 @@ class Measurement:
         self._clock, self._cancel = clock, cancel
         self._idle_s = idle_s
         self._disturbances = self._watch(foreign_limit_percent)
-        attempt.guarded = self._disturbances.watching
         self._clocks = {item.name: item.clock for item in attempt.channels}
         self._own = OwnReadings(attempt.channels)
         self._pinged_at_ns = 0
@@ -130,6 +129,7 @@ class Measurement:
         if not program.done:
             return False
         self._look()
+        self._attempt.guarded = self._disturbances.watching
         again = self._repeat_disturbed(program, final=True)
         if again:
             self._send(Append(again))
@@ -151,8 +151,9 @@ class Measurement:
     def _watch(self, foreign_limit_percent: float | None) -> Disturbances:
         readable = [item.name for item in self._attempt.channels if item.unavailable is None]
         if not is_repeatable(self._attempt.trial.cell):
-            readable = []
-        return Disturbances(readable, foreign_limit_percent)
+            return Disturbances([], None)
+        # An iPhone's thermal state is told by its runner only, and so not known beforehand.
+        return Disturbances(readable, foreign_limit_percent, others=True)
 
     def _take(self, readings: Sequence[Reading]) -> None:
         """Store telemetry, and show it to what guards the blocks, on their clock."""

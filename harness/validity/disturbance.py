@@ -93,13 +93,21 @@ class _Guard:
 class Disturbances:
     """Judges timed blocks once the sensors have been read that were to see them."""
 
-    def __init__(self, channels: Iterable[str], foreign_limit_percent: float | None) -> None:
-        """``channels`` are those that can be read; their first readings are the start state."""
-        self._guards = {
-            name: _Guard(name, foreign_limit_percent)
-            for name in channels
-            if guards(name, foreign_limit_percent)
-        }
+    def __init__(
+        self,
+        channels: Iterable[str],
+        foreign_limit_percent: float | None,
+        *,
+        others: bool = False,
+    ) -> None:
+        """``channels`` are those that can be read; their first readings are the start state.
+
+        With ``others``, channels that are first heard of later guard from then on.
+        """
+        self._limit, self._others = foreign_limit_percent, others
+        self._guards: dict[str, _Guard] = {}
+        for name in channels:
+            self._guard(name)
         self._pending: list[BlockRecord] = []
         self._latest_ns = 0
 
@@ -110,8 +118,14 @@ class Disturbances:
 
     def read(self, channel: str, at_ns: int, value: float) -> None:
         """A reading, its time on the blocks' clock."""
+        if self._others and channel not in self._guards:
+            self._guard(channel)
         if channel in self._guards:
             self._guards[channel].read(at_ns, value)
+
+    def _guard(self, channel: str) -> None:
+        if guards(channel, self._limit):
+            self._guards[channel] = _Guard(channel, self._limit)
 
     def add(self, block: BlockRecord) -> None:
         """A block that has ended; only timed ones are judged."""

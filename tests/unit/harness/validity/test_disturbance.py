@@ -67,6 +67,20 @@ def test_what_was_so_from_the_start_is_no_disturbance() -> None:
     assert found(watch, final=True) == []
 
 
+def test_a_channel_that_is_first_heard_of_later_guards_from_then_on() -> None:
+    watch = Disturbances([], None, others=True)
+    assert not watch.watching
+    watch.add(block(1, 0.1, 1.0))
+    watch.read(THERMAL_STATUS, S, 0.0)
+    assert watch.watching
+    watch.add(block(2, 1.1, 2.0))
+    watch.read(THERMAL_STATUS, 3 * S, 1.0)
+    assert found(watch) == [(2, "thermal status light")]
+    deaf = Disturbances([], None)
+    deaf.read(THERMAL_STATUS, 0, 5.0)
+    assert not deaf.watching
+
+
 @given(
     st.lists(st.tuples(st.integers(-5, 200), st.floats(allow_nan=True))),
     st.lists(st.integers(0, 200), unique=True),
