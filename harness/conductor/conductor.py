@@ -128,7 +128,9 @@ class Conductor:
         try:
             with log.phase("ACQUIRE"):
                 attempt.state_before = self._ask()
-            if not self._found_again(job, writer, attempt, log):
+            if self._context.is_alone(job.trial.cell) and not isinstance(self._device, Detachable):
+                attempt.unavailable = f"{self._device.device_id} cannot measure without its cable"
+            elif not self._found_again(job, writer, attempt, log):
                 self._on_prepared_device(job, attempt, log)
         except StoreError:
             raise
@@ -179,14 +181,12 @@ class Conductor:
         attempt: Attempt,
         log: PhaseLog,
     ) -> Measurement:
-        """Over the cable, or without; CapabilityMissing for a device that cannot be left alone."""
+        """Over the cable, or without."""
         context, cell = self._context, attempt.trial.cell
         parts = (session, telemetry, attempt, log, self._clock, self._cancel)
         poll_s, idle_s = 1.0 / context.telemetry_rate_hz, context.idle_seconds(cell)
-        if not context.is_alone(cell):
+        if not context.is_alone(cell) or not isinstance(self._device, Detachable):
             return Measurement(*parts, poll_s, idle_s, context.gates.foreign_cpu_percent)
-        if not isinstance(self._device, Detachable):
-            raise CapabilityMissing(self._device.device_id, "cannot measure without its cable")
         hub_port = context.lab.hub_port if context.lab else None
         return DetachedMeasurement(*parts, poll_s, idle_s, self._device, runner, hub_port)
 

@@ -99,7 +99,7 @@ def _at_most_s(block: Block, latency_ns: float) -> float:
     if block.interval_ns:
         work_ns = block.count * block.interval_ns + latency_ns
     elif block.duration_ns:
-        work_ns = block.duration_ns + _THROTTLED * latency_ns
+        work_ns = block.duration_ns + latency_ns
     else:
         work_ns = _THROTTLED * block.count * latency_ns
     return (block.pause_ns + work_ns) / NS_PER_S + _GAP_S

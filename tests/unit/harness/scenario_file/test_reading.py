@@ -295,3 +295,16 @@ class TestSet:
 
     def test_later_ones_win(self, read):
         assert read("", "seed=1", "seed=2").seed == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "detached"),
+    [
+        ("", False),
+        ("detached: true", True),
+        ("energy: {detached: true}", True),
+        ("energy: auto", False),
+    ],
+)
+def test_without_the_cable(read, text, detached) -> None:
+    assert read(text).is_detached is detached
