@@ -223,7 +223,7 @@ def _report(
 
 def _print(night: Night, notes: Sequence[str]) -> None:
     from harness.cli.tables import Table, print_table
-    from harness.jobs.nightly_files import ratio_text, row_name, told
+    from harness.jobs.nightly_files import explained, ratio_text, row_name, told
     from harness.plan import label
     from reports.quantities import heading
 
@@ -241,13 +241,12 @@ def _print(night: Night, notes: Sequence[str]) -> None:
         for row in night.rows
     )
     headers = ("cell", "device", "metric", "ratio", "quads", "verdict", "status", "doubts")
-    explained = [row for row in night.rows if row.status.value != "good"]
     lines = [
         line
-        for row in explained
+        for row, causes in explained(row for row in night.rows if row.status.value != "good")
         for line in (
             f"{row.status.upper()}: {row_name(row)}: {told(row)}",
-            *(f"  likely cause: {cause}" for cause in row.causes),
+            *(f"  likely cause: {cause}" for cause in causes),
         )
     ]
     print_table(Table(headers, rows, (*lines, *notes)))

@@ -27,6 +27,7 @@ from harness.stats.comparison import (
     control_false_discoveries,
     points_to_worse,
 )
+from harness.stats.interval import Estimate
 from harness.stats.margins import comparable_metrics, margin_of
 from harness.store.run_reader import RunReader
 from harness.validity.calibration import Calibration, doubts
@@ -221,9 +222,11 @@ def _decided(
     )
     together = _compared((pooled.reference, pooled.candidate), row.metric, row.bound)
     better: Better = "higher" if METRICS[row.metric].better == "higher" else "lower"
-    still = together.verdict is Verdict.WORSE and points_to_worse(again, better=better)
-    reason = "" if still else "fresh quads do not show it"
-    status = Status.REGRESSION if still else Status.WENT_AWAY
+    status, reason = Status.UNCONFIRMED, "fresh quads are too noisy to tell"
+    if together.verdict is Verdict.WORSE and points_to_worse(again, better=better):
+        status, reason = Status.REGRESSION, ""
+    elif together.verdict is not Verdict.WORSE or _rules_out(again.ratio, row.comparison.ratio):
+        status, reason = Status.WENT_AWAY, "fresh quads do not show it"
     return replace(pooled, comparison=together, status=status, reason=reason)
 
 
@@ -231,6 +234,13 @@ def _explained(row: NightRow, runs: Mapping[str, RunReader]) -> NightRow:
     if row.status not in (Status.REGRESSION, Status.UNCONFIRMED):
         return row
     return replace(row, causes=likely_causes(row.reference, row.candidate, row.metric, runs))
+
+
+def _rules_out(again: Estimate, first: Estimate | None) -> bool:
+    """Whether fresh quads are sure enough to say that it is not what was seen first."""
+    if first is None or again.low is None or again.high is None:
+        return False
+    return not again.low <= first.value <= again.high
 
 
 def _compared(pair: Pair, metric: str, bound: float | None) -> Comparison:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from harness.jobs.nightly import OPEN, Night, NightRow, Status
@@ -56,6 +56,15 @@ def ratio_text(comparison: Comparison) -> str:
     if ratio is None or ratio.low is None or ratio.high is None:
         return ""
     return f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+
+
+def explained(rows: Iterable[NightRow]) -> Iterator[tuple[NightRow, tuple[str, ...]]]:
+    """Rows with their likely causes, which a pair tells with its first row only."""
+    seen: set[str] = set()
+    for row in rows:
+        yield row, () if row.candidate.cell.key in seen else row.causes
+        if row.causes:
+            seen.add(row.candidate.cell.key)
 
 
 def told(row: NightRow) -> str:
@@ -138,9 +147,9 @@ def markdown(night: Night, notes: Sequence[str]) -> str:
     ):
         if rows:
             lines += ["", f"## {heading}", ""]
-        for row in rows:
+        for row, causes in explained(rows):
             lines.append(f"- **{_cell(row_name(row))}** ({row.status}): {_cell(told(row))}")
-            lines += [f"  - likely cause: {_cell(cause)}" for cause in row.causes]
+            lines += [f"  - likely cause: {_cell(cause)}" for cause in causes]
     lines += [
         "",
         "## All",

@@ -89,6 +89,19 @@ def test_a_small_slowdown_is_confirmed_without_the_margin(night):
     assert latency(found).status is Status.REGRESSION
 
 
+def test_noisy_fresh_quads_leave_it_open(night):
+    """All quads together are worse still; the fresh ones could be anything."""
+    noisy = (10.9, 9.8, 10.8, 9.7, 10.9, 9.9)
+    row = latency(confirmed(look(night(STEADY, SLOWER)), night(STEADY, noisy)))
+    assert (row.status, row.reason) == (Status.UNCONFIRMED, "fresh quads are too noisy to tell")
+
+
+def test_causes_are_told_once_for_each_pair(night):
+    text = markdown(confirmed(look(night(STEADY, SLOWER)), night(STEADY, SLOWER)), [])
+    assert text.count("(regression)") == 2  # latency and memory
+    assert text.count("likely cause:") == 1
+
+
 def test_without_fresh_quads_it_stays_open(night):
     row = latency(confirmed(look(night(STEADY, SLOWER)), None, "no time was left"))
     assert (row.status, row.reason) == (Status.UNCONFIRMED, "no time was left")
