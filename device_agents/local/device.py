@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -36,8 +37,8 @@ def default_home() -> Path:
 class LocalDevice:
     """Implements :class:`harness.device.Device` for this machine.
 
-    ``home`` holds ``store`` (pushed files, kept between trials) and ``work`` (one trial's log and
-    spool). Whoever uses the device must hold its lease.
+    ``home`` holds ``store`` (pushed files, kept between trials) and ``work`` (for each program that
+    measures, one trial's log and spool). Whoever uses the device must hold its lease.
     """
 
     def __init__(
@@ -49,7 +50,8 @@ class LocalDevice:
         self.device_id = DEVICE_ID
         self._clock, self._files = clock, files
         self._pushed = PushedFiles(self.device_id, home / "store")
-        self._work = home / "work"
+        self._works = home / "work"
+        self._work = leftovers.own_folder(files, self._works)
         self._runners: list[LocalRunner] = []
         self._interpreter: Path | None = None
 
@@ -114,14 +116,17 @@ class LocalDevice:
 
     def _clean_up(self, deadline: Deadline) -> None:
         self.close()
-        if not leftovers.end_all(self._files, self._work, self._clock, deadline):
-            raise DeviceTimeout(self.device_id, f"a runner noted in {self._work} does not end")
-        try:
-            shutil.rmtree(self._work)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise self._unusable(error) from error
+        for folder in leftovers.abandoned(self._files, self._works):
+            if not leftovers.end_all(self._files, folder, self._clock, deadline):
+                raise DeviceTimeout(self.device_id, f"a runner noted in {folder} does not end")
+            try:
+                shutil.rmtree(folder)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise self._unusable(error) from error
+        with suppress(OSError):
+            self._works.rmdir()  # not while another program has its folder there
 
     def _make_work_folder(self) -> None:
         try:

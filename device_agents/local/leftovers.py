@@ -7,6 +7,7 @@ whoever works on the device next ends what is still there.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 from contextlib import suppress
@@ -24,6 +25,39 @@ def note(files: HostFiles, folder: Path, pid: int) -> None:
     """Write down a runner that has just been started; one that has already ended needs no note."""
     with suppress(Unreadable):
         (folder / f"{pid}{_SUFFIX}").write_text(start_stamp(files, pid), encoding="ascii")
+
+
+def own_folder(files: HostFiles, parent: Path) -> Path:
+    """This program's own folder below ``parent``, under a name that no other process has."""
+    return parent / _owner(files, os.getpid())
+
+
+def abandoned(files: HostFiles, parent: Path) -> list[Path]:
+    """The folders below ``parent`` whose programs are gone, this program's own among them.
+
+    Those of living programs are left alone: two that hold leases in different places (a test and
+    a measurement) would otherwise end each other's runners.
+    """
+    try:
+        folders = sorted(path for path in parent.iterdir() if path.is_dir())
+    except OSError:
+        return []
+    return [folder for folder in folders if not _belongs_to_another(files, folder)]
+
+
+def _belongs_to_another(files: HostFiles, folder: Path) -> bool:
+    pid = folder.name.partition("-")[0]
+    if not pid.isdecimal() or int(pid) == os.getpid():
+        return False
+    return folder.name == _owner(files, int(pid)) and not folder.name.endswith("-unknown")
+
+
+def _owner(files: HostFiles, pid: int) -> str:
+    try:
+        stamp = hashlib.sha256(start_stamp(files, pid).encode()).hexdigest()[:8]
+    except Unreadable:
+        stamp = "unknown"
+    return f"{pid}-{stamp}"
 
 
 def end_all(files: HostFiles, folder: Path, clock: Clock, deadline: Deadline) -> bool:

@@ -94,15 +94,38 @@ def test_the_life_of_a_trial(device, home, started, in_time, cancel, tmp_path):
     assert [path.name for path in home.iterdir()] == ["store"]
 
 
+def folder_of(pid: int, left: SleepingRunner) -> Path:
+    """The runner's folder as if the program ``pid`` had started it."""
+    other = left.work.with_name(leftovers._owner(HostFiles(), pid))
+    return left.work.rename(other)
+
+
 def test_prepare_ends_the_runner_of_a_program_that_was_killed(home, started, in_time, cancel):
     killed = LocalDevice(home, SystemClock())
     killed.prepare(Prepare(), in_time, cancel)
     left = killed.launch("tflite", in_time, cancel)
-    (left.work / "runner.log").write_text("half a trial")
+    with subprocess.Popen(["true"]) as program:
+        pass  # its number is free now
+    abandoned = folder_of(program.pid, left)
 
     LocalDevice(home, SystemClock()).prepare(Prepare(), in_time, cancel)
     assert left.process.wait(timeout=10) == -9
+    assert not abandoned.exists()
     assert list(left.work.iterdir()) == []
+
+
+def test_prepare_leaves_the_runner_of_a_living_program_alone(home, started, in_time, cancel):
+    other = LocalDevice(home, SystemClock())
+    other.prepare(Prepare(), in_time, cancel)
+    runner = other.launch("tflite", in_time, cancel)
+    theirs = folder_of(os.getppid(), runner)
+
+    mine = LocalDevice(home, SystemClock())
+    mine.prepare(Prepare(), in_time, cancel)
+    mine.restore(in_time)
+    assert runner.process.poll() is None
+    assert theirs.is_dir()
+    runner.kill()
 
 
 def test_restore_works_before_prepare_and_twice(device, home, in_time):
