@@ -120,6 +120,12 @@ _KINDS = (
         "Give the gate more time, or remove what keeps the device busy or warm.",
     ),
     FindingKind(
+        "APP-COVERED",
+        Severity.DOUBT,
+        "Something other than the runner was in front on the phone.",
+        "See what it was in the record's state; turn off updates and popups, then measure again.",
+    ),
+    FindingKind(
         "NOT-PREPARED",
         Severity.DOUBT,
         "A setting that the scenario asks for could not be made on this device.",

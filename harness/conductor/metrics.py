@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from harness.channels import (
+    COVERED,
     FOREIGN_CPU,
     HOST_BUSY,
     NEIGHBOUR_TRIALS,
@@ -25,7 +26,17 @@ from harness.stats.throttle import sustained_metrics
 from harness.stats.traces import Trace
 
 _USED = frozenset(
-    {RSS, RSS_PEAK, PSS, RUNNER_CPU, FOREIGN_CPU, THERMAL_STATUS, HOST_BUSY, NEIGHBOUR_TRIALS}
+    {
+        RSS,
+        RSS_PEAK,
+        PSS,
+        RUNNER_CPU,
+        FOREIGN_CPU,
+        THERMAL_STATUS,
+        HOST_BUSY,
+        NEIGHBOUR_TRIALS,
+        COVERED,
+    }
 )
 _USED_FAMILIES = ("temperature.", frequency_max(""), "lab.")
 

@@ -71,6 +71,7 @@ def test_what_covers_the_app_is_seen(impatient, bench, phone, tmp_path):
     covered = next(one for one in record.channels if one.name == "device.covered")
     assert covered.unavailable is None
     assert record.state_after.values["foreground"].startswith("com.android.updater")
+    assert "APP-COVERED" in {item.id for item in record.findings}
 
 
 @pytest.fixture
