@@ -28,7 +28,7 @@ def note(files: HostFiles, folder: Path, pid: int) -> None:
 
 
 def own_folder(files: HostFiles, parent: Path) -> Path:
-    """This program's own folder below ``parent``, under a name that no other process has."""
+    """The folder of this program below ``parent``, under a name that no other process has."""
     return parent / _owner(files, os.getpid())
 
 

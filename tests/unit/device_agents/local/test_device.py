@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -170,8 +171,9 @@ def test_an_engine_that_is_not_installed(device, started, in_time, cancel, monke
     assert not started
 
 
-def test_a_leftover_that_does_not_end_is_a_timeout(device, monkeypatch, in_time, cancel):
+def test_a_leftover_that_does_not_end_is_a_timeout(device, started, monkeypatch, in_time, cancel):
     monkeypatch.setattr(leftovers, "end_all", lambda *_: False)
+    device.launch("tflite", in_time, cancel)
     with pytest.raises(DeviceTimeout, match="does not end"):
         device.prepare(Prepare(), in_time, cancel)
 
@@ -231,7 +233,7 @@ def test_home_is_beside_the_users_models(monkeypatch, tmp_path):
 
 
 def test_the_registry_knows_its_platforms():
-    assert [agent.platform for agent in registry.agents()] == ["local"]
+    assert [agent.platform for agent in registry.agents()] == ["local", "android", "ios"]
     assert isinstance(registry.agent_for("local"), LocalAgent)
     with pytest.raises(UserError, match="unknown platform 'symbian'; there is local"):
         registry.agent_for("symbian:1")
