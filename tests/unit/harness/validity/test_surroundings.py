@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.stats.traces import Trace
+from harness.store.columns import Trace
 from harness.validity import surroundings
 
 
