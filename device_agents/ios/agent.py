@@ -15,7 +15,7 @@ from device_agents.ios.capture import capture
 from device_agents.ios.device import IosDevice
 from device_agents.ios.errors import TRUST, translated
 from device_agents.ios.loop import LOOP
-from device_agents.ios.parse.values import model_name, text
+from device_agents.ios.parse.values import SIMULATED, model_name, text
 from device_agents.ios.phone import Phone
 from harness.clock import CancelToken, Clock, Deadline, SystemClock
 from harness.device import Sighting
@@ -96,7 +96,8 @@ def sighting(seen: Seen) -> Sighting:
         return Sighting(device_id, "ios", name or "unknown", False, state, advice)
     if not seen.paired:
         return Sighting(device_id, "ios", name or "unknown", False, "not trusted", TRUST)
-    return Sighting(device_id, "ios", name or "iPhone")
+    simulated = seen.values.get(SIMULATED) is True
+    return Sighting(device_id, "ios", name or "iPhone", simulated=simulated)
 
 
 def _own_name(name: str | None) -> str:

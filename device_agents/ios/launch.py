@@ -157,7 +157,8 @@ class IosRunner:
             return not await (await connections.documents()).exists(TOKEN_FILE)
 
         while not self._taken:
-            self._taken = self._phone.call("look for the token", is_taken, deadline, cancel)
+            call = Deadline(self._phone.clock, max(deadline.remaining_s, _ALIVE_S))
+            self._taken = self._phone.call("look for the token", is_taken, call, cancel)
             if deadline.expired and not self._taken:
                 raise DeviceUnavailable(self._phone.device_id, f"nobody opened it: {OPEN_IT}")
             if not self._taken:

@@ -15,11 +15,16 @@ SHIPPED = sorted(
     path for path in SCENARIOS.glob("*.yaml") if path.name not in ("catalogue.yaml", "lab.yaml")
 )
 ONE_CORE = {"local": DeviceFacts("local", {"cores": 1})}
+PHONES = {
+    f"{platform}:1": DeviceFacts(f"{platform}:1", {"platform": platform, "cores": 8})
+    for platform in ("android", "ios")
+}
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
-def test_there_are_trials_on_a_single_core(variants, path):
-    assert expand(load(path), ONE_CORE, variants).trials
+def test_there_are_trials_on_a_single_core_or_a_phone(variants, path):
+    scenario = load(path)
+    assert expand(scenario, ONE_CORE, variants).trials or expand(scenario, PHONES, variants).trials
 
 
 def test_the_quickstart_takes_less_than_two_minutes(variants):
