@@ -17,7 +17,7 @@ from harness.clock import CancelToken, Clock, Deadline
 from harness.conductor.attempt import Attempt
 from harness.conductor.hub_port import HubPort
 from harness.conductor.measure import Measurement
-from harness.conductor.own_readings import OwnReadings
+from harness.conductor.own_readings import CHANNELS, OwnReadings
 from harness.conductor.phases import PhaseLog
 from harness.conductor.session import RunnerSession
 from harness.conductor.whole_program import TRIAL_BLOCKS, WholeProgram, whole_program
@@ -125,6 +125,7 @@ class DetachedMeasurement(Measurement):
         self._own = OwnReadings(attempt.channels, alone=True)
         self._done_blocks: list[BlockRecord] = []
         self._heard: set[str] = set()
+        self._runners_own = frozenset({BATTERY_CURRENT, BATTERY_VOLTAGE})
 
     def run(self, inputs: tuple[str, ...]) -> None:
         """Warm up and measure with the pushed ``inputs``, the device being left alone with it.
@@ -147,6 +148,7 @@ class DetachedMeasurement(Measurement):
     def found(self, left: Left) -> None:
         """Take in what a runner has measured that an earlier process of this host left alone."""
         self._attempt.input_digests = left.inputs
+        self._runners_own |= CHANNELS
         with self._log.phase("DETACHED"):
             self._wait_until_over(left)
             deadline = Deadline(self._clock, _CALL_S)
@@ -165,6 +167,7 @@ class DetachedMeasurement(Measurement):
 
     def _leave(self, inputs: tuple[str, ...], whole: WholeProgram) -> Left:
         self._take_outside(self._telemetry.poll(final=True))
+        self._runners_own |= CHANNELS
         self._send(TelemetryRequest(round(self._poll_s * NS_PER_S)))
         over_at = self._clock.now() + timedelta(seconds=whole.seconds)
         first, *more = _pieces(whole.blocks)
@@ -268,8 +271,12 @@ class DetachedMeasurement(Measurement):
         """Not before everything has come."""
 
     def _take_outside(self, readings: Sequence[Reading]) -> None:
-        """Current and voltage are the runner's alone: others may read them in another unit."""
-        kept = [one for one in readings if one.channel not in (BATTERY_CURRENT, BATTERY_VOLTAGE)]
+        """What the runner reads alone is left out.
+
+        That is current and voltage, which others may read in another unit, and everything else it
+        tells of the time without the cable: its readings come late, and a channel is in order.
+        """
+        kept = [one for one in readings if one.channel not in self._runners_own]
         self._heard.update(one.channel for one in kept)
         self._take(kept)
 

@@ -45,6 +45,8 @@ _MEANINGS = {
     "device.low_power_mode": _Meaning(channels.LOW_POWER, "0 or 1", float),
     "device.brightness_percent": _Meaning(channels.BRIGHTNESS, "percent", float),
 }
+#: The channels that a runner may fill.
+CHANNELS = frozenset(meaning.channel for meaning in _MEANINGS.values())
 
 
 class OwnReadings:

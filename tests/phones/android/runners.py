@@ -220,6 +220,7 @@ class ThreadRunner:
                 "uid": start.uid,
                 "language": "Python, scripted",
             },
+            readings=None if start.way == "app_process" else lambda: _app_readings(physics),
         )
         return cls(start, scripted, process, pid)
 
@@ -265,3 +266,16 @@ class ThreadRunner:
         if self.start.asked_by is not None:
             await gone(self.start.asked_by[0])
         return -signal.SIGKILL
+
+
+def _app_readings(physics: Physics) -> dict[str, int]:
+    """What only an app may ask of the system, under the Android runner's names, raw."""
+    reading = physics.reading()
+    return {
+        "app.battery_current_raw": reading.gauge.current,
+        "app.battery_voltage_mv": reading.gauge.voltage_uv // 1000,
+        "app.battery_charge_uah": reading.gauge.charge_uah,
+        "app.battery_decicelsius": reading.gauge.decidegrees,
+        "app.battery_plugged": int(reading.gauge.plugged),
+        "app.thermal_status": int(reading.status),
+    }
