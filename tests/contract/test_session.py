@@ -7,7 +7,7 @@ import pytest
 
 from harness.clock import CancelToken, SystemClock
 from harness.conductor.session import RunnerSession, outputs_of, samples_of
-from harness.errors import BackendRejected, DeviceTimeout, WireError, WireMismatch
+from harness.errors import BackendRejected, DeviceTimeout, RunnerDied, WireError, WireMismatch
 from harness.wire import messages as m
 
 MS = 1_000_000
@@ -196,3 +196,73 @@ def test_links_that_break_anywhere(tcp, x, deadline, receives, sends):
     assert [block.seq for block in blocks] == list(range(2, 18))
     assert rope.connected > 1
     session.close()
+
+
+# --- left alone -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def left(tcp, x, deadline):
+    """A session that was left with a program of two pauses, its id, and what it had received."""
+    session = RunnerSession("local", tcp.start(), SystemClock())
+    session.open(deadline(20), GO)
+    session.load(tcp.load_message(), deadline(20), GO)
+    session.send(m.TelemetryRequest(20 * MS), deadline(20), GO)
+    blocks = (m.Block(1, 2, pause_ns=200 * MS), m.Block(2, 1, pause_ns=200 * MS, timed=False))
+    run = m.Run((tcp.push(x.tobytes()),), blocks, final=True)
+    session.send(run, deadline(20), GO)
+    session.ping(deadline(20), GO)
+    return session, session.leave()
+
+
+def all_of(session, deadline):
+    """Everything up to the end of the program, nothing of it acknowledged."""
+    messages = []
+    while not messages or not isinstance(messages[-1], m.Done):
+        packet = session.receive(deadline(20), GO)
+        assert packet is not None
+        messages.append(packet.message)
+    return messages
+
+
+def check_whole(messages):
+    blocks = [one for one in messages if isinstance(one, m.BlockDone)]
+    traces = [one for one in messages if isinstance(one, m.Trace)]
+    assert [(one.block, one.count) for one in blocks] == [(1, 2), (2, 1)]
+    assert blocks[1].started_ns - blocks[0].ended_ns >= 200 * MS
+    idle = [one for one in traces if blocks[0].ended_ns < one.at_ns < blocks[1].started_ns]
+    assert len(idle) >= 3  # the runner reads on while it pauses
+
+
+def test_a_runner_that_is_left_alone_works_on(left, deadline):
+    session, _ = left
+    session.close()  # does nothing while it is left
+    session.come_back(GO)
+    check_whole(all_of(session, deadline))
+    session.close()
+
+
+def test_another_process_goes_on_with_the_session(left, tcp, deadline):
+    _, name = left
+    other = RunnerSession("local", tcp.runners[-1], SystemClock())
+    ready, loaded = other.adopt(name, deadline(20), GO)
+    assert ready.session == name
+    assert loaded.inputs[0].name == "x"
+    check_whole(all_of(other, deadline))
+    other.send(m.Unload(), deadline(20), GO)  # commands are counted on from there
+    assert other.load(tcp.load_message(), deadline(20), GO).seq > loaded.seq
+    other.close()
+
+
+def test_a_runner_that_dies_while_it_is_left(left, tcp, deadline):
+    session, _ = left
+    tcp.runners[-1].kill()
+    with pytest.raises(RunnerDied):
+        session.come_back(GO)
+
+
+def test_a_session_that_the_runner_does_not_know(left, tcp, deadline):
+    other = RunnerSession("local", tcp.runners[-1], SystemClock())
+    with pytest.raises(BackendRejected, match="no-session"):
+        other.adopt("another", deadline(20), GO)
+    other.close()
