@@ -20,7 +20,14 @@ from device_agents.ios.store import TOKEN_FILE, PhoneStore
 from device_agents.local.socket_link import SocketLink
 from harness.clock import CancelToken, Deadline
 from harness.device import RunnerExit
-from harness.errors import Cancelled, DeviceError, DeviceUnavailable, HarnessError, RunnerDied
+from harness.errors import (
+    Cancelled,
+    CapabilityMissing,
+    DeviceError,
+    DeviceUnavailable,
+    HarnessError,
+    RunnerDied,
+)
 from harness.wire.codec import encode
 from harness.wire.messages import Bye
 
@@ -178,8 +185,28 @@ class IosRunner:
             return self._phone.call_once("look for the app", find, deadline, cancel) == self.pid
         except Cancelled:
             raise
+        except CapabilityMissing:  # as after a restart, which takes the developer image
+            return None if self._listens(cancel) else False
         except HarnessError:
             return None
+
+    def _listens(self, cancel: CancelToken) -> bool:
+        """Whether its port takes connections."""
+
+        async def look(connections: Connections) -> bool:
+            try:
+                (await connections.app_port(self.port)).close()
+            except Exception as error:
+                if names_of(error)[0] != "ConnectionFailedError":
+                    raise
+                return False
+            return True
+
+        deadline = Deadline(self._phone.clock, _ALIVE_S)
+        try:
+            return self._phone.call_once("reach the runner app", look, deadline, cancel)
+        except DeviceError:
+            return True
 
     def _unreachable(self) -> DeviceError:
         if self._way is None:

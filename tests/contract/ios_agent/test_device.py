@@ -28,7 +28,7 @@ def test_discovery_merges_usb_and_network(farm, soon, cancel):
     shown = IosAgent().discover(soon, cancel)
     assert {one.device_id for one in shown} == {f"ios:{phone.udid}" for phone in simulated.phones}
     assert all(one.ready and one.name.isprintable() for one in shown)
-    assert sorted(one.name for one in shown)[0] == "iPhone 15"
+    assert min(one.name for one in shown) == "iPhone 15"
 
 
 def test_phones_that_are_not_ready_say_what_to_do(farm, soon, cancel):

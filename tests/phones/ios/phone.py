@@ -113,7 +113,8 @@ class Phone:
             return handler
         for app in self.apps.values():
             if app.process is not None and app.process.port == port:
-                return app.process.serve
+                refused = app.default_port in self.condition.refused_ports
+                return None if refused else app.process.serve
         return None
 
     @property
