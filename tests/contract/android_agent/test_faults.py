@@ -9,6 +9,7 @@ from device_agents.android import phone as phone_module
 from harness.conductor import conductor, measure, session
 from harness.errors import DeviceTimeout
 from harness.record import Cause
+from harness.scenario import Prepare
 from tests.benchmarks import _android, android_faults
 
 SOME = (
@@ -94,3 +95,15 @@ def test_an_installation_nobody_confirms_says_so(
     assert f"android:{phone.serial}" in str(raised.value)
     device.close()
     well(phone)
+
+
+@pytest.mark.parametrize("start", ["activity", "instrumentation", "app_process"])
+def test_a_trial_by_every_start(bench, phone, start):
+    phone.forget()
+    device = bench.open(phone)
+    record = bench.trial(device, None, Prepare(start=start))
+    device.close()
+    assert record.failure is None
+    assert record.runner["start"] == start
+    assert phone.report()["unexpected"] == []
+    assert phone.report()["runners"] == {}
