@@ -103,6 +103,7 @@ class Preparation:
         lost = [c for c, v in zip(self._changes, values, strict=True) if not c.is_made(v)]
         if not lost:
             return []
+        self._undo.renew(deadline, cancel)
         self._phone.run("; ".join(c.make for c in lost), deadline, cancel, check=False)
         again = self._read(lost, deadline, cancel)
         return [

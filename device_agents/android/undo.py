@@ -49,6 +49,7 @@ class UndoLog:
         name = hashlib.sha256(phone.device_id.encode(errors="surrogatepass")).hexdigest()[:16]
         self._file = folder / f"{name}.json"
         self._pulse: ShellStream | None = None
+        self._saved_here = False
 
     def save(self, commands: Sequence[str], deadline: Deadline, cancel: CancelToken) -> None:
         """Keep ``commands`` here and there, and start the guard; to be called before any change."""
@@ -65,10 +66,12 @@ class UndoLog:
                 f"cannot keep its settings in {self._file.parent}: {error.strerror or error}; "
                 "set BENCHFARM_CACHE to a folder you can write",
             ) from error
-        script = "\n".join([*commands, f"echo {token} >{_DONE}", f"rm -f {_RESTORE} {_ALIVE}", ""])
+        last = (f"echo {token} >{_DONE}", f"rm -f {_RESTORE} {_ALIVE}", "")
+        script = "\n".join([f"# {token}", *commands, *last])
+        self._saved_here = True
         self._phone.run(
             f"mkdir -p {HOME}; rm -f {_DONE}; echo {quote(script)} >{_RESTORE}; "
-            f"echo {quote(self._guard())} >{_GUARD}; {self._alive()}; "
+            f"echo {quote(self._guard(token))} >{_GUARD}; {self._alive()}; "
             f"setsid nohup sh {_GUARD} </dev/null >/dev/null 2>&1 &",
             deadline,
             cancel,
@@ -77,9 +80,17 @@ class UndoLog:
 
     def keep_alive(self, deadline: Deadline, cancel: CancelToken) -> None:
         """Have the phone told that the run goes on, as long as our link to it stands."""
+        if self._pulse is not None and self._pulse.waiting():
+            self.link_lost()  # it never prints: what can be read is its end
         if self._pulse is None:
             beat = f"while {self._alive()}; do sleep {_SAY_EVERY_S}; done"
             self._pulse = self._phone.start(beat, deadline, cancel)
+
+    def renew(self, deadline: Deadline, cancel: CancelToken) -> None:
+        """Keep the same commands anew: the guard may have acted, and is over then."""
+        kept = self._kept()
+        if kept is not None:
+            self.save(kept[1], deadline, cancel)
 
     def hold(self, seconds: float, deadline: Deadline, cancel: CancelToken) -> None:
         """Have the guard wait ``seconds`` longer for a phone that is left alone on purpose."""
@@ -95,14 +106,17 @@ class UndoLog:
             self._pulse = None
 
     def restore(self, deadline: Deadline, cancel: CancelToken) -> list[str]:
-        """Put everything back, unless the phone has done it by itself; what could not be."""
+        """Put everything back; what could not be.
+
+        What an earlier process left is skipped where the phone has put it back by itself.
+        """
         kept = self._kept()
         if kept is None:
             return []
         token, commands = kept
         done = self._phone.run(f"cat {_DONE}", deadline, cancel, check=False).text.strip()
         failed = []
-        if done != token and commands:
+        if (self._saved_here or done != token) and commands:
             script = "\n".join(f"{command} || echo @@{n}" for n, command in enumerate(commands))
             said = self._phone.run(script, deadline, cancel, check=False).text.split()
             failed = [command for n, command in enumerate(commands) if f"@@{n}" in said]
@@ -110,6 +124,7 @@ class UndoLog:
             f"rm -f {_RESTORE} {_ALIVE} {_DONE} {_GUARD}", deadline, cancel, check=False
         )
         self.link_lost()
+        self._saved_here = False
         with contextlib.suppress(OSError):
             self._file.unlink(missing_ok=True)
         return failed
@@ -129,13 +144,16 @@ class UndoLog:
     def _alive(self, silence_s: int | None = None) -> str:
         """The command that tells the guard until when to wait, in seconds of the phone's uptime."""
         silence_s = self._silence_s if silence_s is None else silence_s
-        return f"read u r </proc/uptime && echo $((${{u%.*}}+{silence_s})) >{_ALIVE}"
+        until = f"read u r </proc/uptime && echo $((${{u%.*}}+{silence_s}))"
+        return f"{until} >{_ALIVE}.new && mv {_ALIVE}.new {_ALIVE}"  # never read half-written
 
-    def _guard(self) -> str:
+    def _guard(self, token: str) -> str:
+        """The guard's script; it is over as soon as it is another run's settings that lie there."""
         look = max(1, min(_LOOK_EVERY_S, self._silence_s // 2))
         return "\n".join(
             (
                 f"while sleep {look} && [ -f {_RESTORE} ]; do",
+                f'  read -r hash whose <{_RESTORE} && [ "$whose" = {token} ] || exit',
                 f"  read until <{_ALIVE} || until=0",
                 "  read now rest </proc/uptime",
                 "  if [ ${now%.*} -gt $until ]; then",

@@ -114,6 +114,24 @@ def test_the_phone_puts_itself_right_when_nobody_speaks(agent, phone, soon, canc
     assert phone.report()["settings"] == before
 
 
+def test_settings_made_again_after_the_guard_are_put_back_too(device, phone, soon, cancel):
+    before = phone.report()["settings"]
+    device._undo._silence_s = 2
+    wanted = Prepare(brightness_percent=0)
+    device.prepare(wanted, soon, cancel)
+    device._undo._pulse.close()  # the cable is out for a while
+    deadline = time.monotonic() + 20
+    while phone.report()["settings"] != before and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert phone.report()["settings"] == before
+    device._undo.link_lost()
+    device._undo._silence_s = 90
+    device.prepare(wanted, soon, cancel)
+    assert phone.report()["settings"] != before
+    device.close()
+    assert phone.report()["settings"] == before
+
+
 def test_telemetry(device, phone, soon, cancel):
     phone.set("plugged", False)
     time.sleep(0.6)  # the gauge tells a new current every quarter of a second
