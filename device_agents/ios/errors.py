@@ -37,6 +37,10 @@ _MEANINGS: dict[str, tuple[type[DeviceError], str]] = {
     "PasswordRequiredError": (DeviceUnavailable, UNLOCK),
     "PasscodeRequiredError": (DeviceUnavailable, UNLOCK),
     "ConnectionFailedToUsbmuxdError": (DeviceUnavailable, NO_USBMUXD),
+    "UserspaceTunnelUnavailableError": (
+        DeviceUnavailable,
+        "the phone offers no tunnel now; turn Developer Mode on, unlock it, plug it in again",
+    ),
     "DeveloperModeIsNotEnabledError": (CapabilityMissing, DEVELOPER_MODE),
     "AppNotInstalledError": (CapabilityMissing, NO_APP),
     "NoDeviceConnectedError": (DeviceUnavailable, GONE),
@@ -68,6 +72,8 @@ def is_lost(error: BaseException) -> bool:
     names = names_of(error)
     if "AfcException" in names:
         return False
+    if "LockdownError" in names and "SessionInactive" in str(error):
+        return True
     return any(name in names for name in _LOST) or type(error) in (OSError, ConnectionError)
 
 

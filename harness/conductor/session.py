@@ -281,7 +281,11 @@ class RunnerSession:
         try:
             return self._attach(then, deadline, cancel)
         except LinkClosed:
-            raise self._death(cancel) from None
+            death = self._death(cancel)
+            if death.returncode is None and death.signal_name is None:
+                said = "the link dropped before the runner answered; check the cable"
+                raise DeviceUnavailable(self.device_id, said) from None
+            raise death from None
 
     def _attach(
         self, then: tuple[m.Message, ...], deadline: Deadline, cancel: CancelToken
