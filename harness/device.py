@@ -27,6 +27,7 @@ class Sighting:
     ready: bool = True
     state: str = "ready"
     advice: str = ""
+    simulated: bool = False  #: it says that it is no real device
 
 
 @dataclass(frozen=True, slots=True)

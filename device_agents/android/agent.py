@@ -28,6 +28,7 @@ _WHO = """
 echo @@serial; getprop ro.serialno
 echo @@maker; getprop ro.product.manufacturer
 echo @@model; getprop ro.product.model
+echo @@simulated; getprop ro.benchfarm.simulated
 echo @@boot; read b </proc/sys/kernel/random/boot_id && echo $b
 """
 
@@ -41,6 +42,7 @@ class Seen:
     name: str = ""
     boot_id: str = ""
     problem: str = ""
+    simulated: bool = False
 
 
 #: Who is at the end of a connection does not change while it has its number.
@@ -148,7 +150,8 @@ class AndroidAgent:
         if not serial:
             return Seen(transport, transport.serial, problem="it does not tell its serial number")
         name = model if model.lower().startswith(maker.lower()) else f"{maker} {model}"
-        return Seen(transport, serial, name.strip(), boot_id)
+        simulated = said.get("simulated", "").strip() == "1"
+        return Seen(transport, serial, name.strip(), boot_id, simulated=simulated)
 
 
 def sightings(seen: Sequence[Seen], addresses: dict[str, str]) -> tuple[Sighting, ...]:
@@ -184,7 +187,7 @@ def _ready(one: Seen, same: int, addresses: dict[str, str]) -> Sighting:
             advice=f"{same} phones have the serial {one.serial}; attach one of them at a time",
         )
     addresses[device_id] = one.transport.serial
-    return Sighting(device_id, "android", one.name)
+    return Sighting(device_id, "android", one.name, simulated=one.simulated)
 
 
 def _not_ready(one: Seen) -> Sighting | None:

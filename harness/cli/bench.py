@@ -21,9 +21,7 @@ OUTPUTS = ("table", "md", "csv", "json")
 @click.option("-b", "--batch", default="1", show_default=True, help="Batch sizes: 1,8.")
 @click.option("-r", "--repeats", default=3, show_default=True, help="Fresh processes per cell.")
 @click.option("--seconds", default=5.0, show_default=True, help="Timed seconds per trial.")
-@click.option(
-    "--profile", is_flag=True, help="Profile each operator as well."
-)
+@click.option("--profile", is_flag=True, help="Profile each operator as well.")
 @click.option("-o", "--output", type=click.Choice(OUTPUTS), default="table", show_default=True)
 @results_option
 def bench(

@@ -105,7 +105,7 @@ def _table(found: Sequence[Sighting]) -> Table:
         (
             sighting.device_id,
             sighting.name,
-            sighting.state,
+            f"{sighting.state}, SIMULATED" if sighting.simulated else sighting.state,
             str(holder(sighting.device_id) or "free"),
         )
         for sighting in found

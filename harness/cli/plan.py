@@ -46,6 +46,10 @@ def plan(
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         _print(planned, times)
+        made_up = [one for one in planned.devices if facts[one].values.get("simulated") is True]
+        if made_up:
+            are = "is" if len(made_up) == 1 else "are"
+            click.echo(f"SIMULATED: {', '.join(made_up)} {are} simulated.")
         if night is not None:
             click.echo(night["text"])
     return 0

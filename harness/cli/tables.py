@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: What reports print where nothing was measured.
 NOT_MEASURED = "\u2014"
+#: What rich puts around each column.
+_GAP = 3
 
 
 class TableLike(Protocol):
@@ -49,9 +51,28 @@ def print_table(table: TableLike) -> None:
 
 
 def _print_rich(table: TableLike) -> None:
+    """Columns where no word has to be broken for them; otherwise each row as a block of lines."""
     from rich.console import Console
 
-    Console(highlight=False).print(_grid(table))
+    console = Console(highlight=False)
+    if _narrowest(table) <= console.width:
+        console.print(_grid(table))
+        return
+    width = max(map(len, table.headers))
+    for row in table.rows:
+        for header, cell in zip(table.headers, row, strict=True):
+            if cell:
+                click.echo(f"{header:>{width}}  {cell}")
+        click.echo()
+
+
+def _narrowest(table: TableLike) -> int:
+    """The width in which no word is broken: the longest of each column, and the space between."""
+    columns = zip(table.headers, *table.rows, strict=True)
+    longest = (
+        max(len(word) for cell in column for word in (cell.split() or [""])) for column in columns
+    )
+    return sum(longest) + _GAP * len(table.headers)
 
 
 def grid(table: TableLike) -> Group:

@@ -23,7 +23,8 @@ PREPARE = Record(
         "compile": Key(Flag(), "the runner is compiled ahead of time before the first trial"),
         "dark_between": Key(Flag(), "the screen is off between trials"),
         "start": Key(
-            Choice(get_args(Start)), "how the runner starts; activity for reported numbers; by_hand on iPhones"
+            Choice(get_args(Start)),
+            "how the runner starts; activity for reported numbers; by_hand on iPhones",
         ),
     },
 )

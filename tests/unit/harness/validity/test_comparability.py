@@ -132,7 +132,9 @@ def test_factors_free_known_fields_only():
 
 def test_an_unknown_factor_is_refused():
     assert check_factors(["engine", "threads", "engine"]) == ("engine", "threads")
-    with pytest.raises(UserError, match="no factor 'colour' to compare by; there are run, arm, engine"):
+    with pytest.raises(
+        UserError, match="no factor 'colour' to compare by; there are run, arm, engine"
+    ):
         check_factors(["colour"])
 
 
