@@ -18,7 +18,7 @@ run: $(STAMP)  ## the main job: measure the built-in model on this machine and r
 
 test: $(STAMP) lint  ## lint, types, the Android runner where its tools are, and the whole test suite
 	$(BIN)/python -m android_app.build apk --where-possible
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -9,8 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.scenario import Arm, ArmName, Arms
-from harness.scenario_file.engines import AFFINITY, ENGINES, OPTIONS
-from harness.scenario_file.kinds import Cores, FilePath, Flag, Schema, Text
+from harness.scenario_file.engines import (
+    AFFINITY,
+    ALL_POWER_MODES,
+    ENGINES,
+    OPTIONS,
+    POWER_MODE,
+)
+from harness.scenario_file.kinds import Choice, Cores, FilePath, Flag, Schema, Text
 from harness.scenario_file.models import option_kind
 from harness.scenario_file.nodes import Node
 from harness.scenario_file.structures import Key, Record, Table
@@ -78,6 +84,7 @@ _ARM = Record(
                         for name, values in OPTIONS.items()
                     },
                     AFFINITY: Key(Cores(), "processor cores the runner is held to"),
+                    POWER_MODE: Key(Choice(ALL_POWER_MODES), "power mode of a phone's delegate"),
                 },
             ),
             "engine options of this arm, laid over those of the block",

@@ -16,6 +16,20 @@ _SWITCH: OptionValues = (True, False)
 #: The option that every engine has where the system lets a process choose its cores.
 AFFINITY = "affinity"
 _WITHOUT_AFFINITY = ("ios",)
+#: The option of delegates on phones that trade speed for power.
+POWER_MODE = "power_mode"
+#: The names are the delegates' own; the first is what the library does by itself.
+POWER_MODES: dict[tuple[str, str], OptionValues] = {
+    ("tflite", "gpu"): ("fast-single-answer", "sustained-speed"),
+    ("tflite", "nnapi"): (
+        *("library-default", "fast-single-answer", "sustained-speed", "low-power"),
+    ),
+    ("onnxruntime", "qnn"): (
+        *("library-default", "burst", "sustained-high-performance", "high-performance"),
+        *("balanced", "low-balanced", "high-power-saver", "power-saver", "low-power-saver"),
+        "extreme-power-saver",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +83,9 @@ DELEGATES: tuple[str, ...] = tuple(
     str(name) for name in _union(_union(e.delegates.values()) for e in ENGINES.values())
 )
 
+#: Every power mode of any delegate.
+ALL_POWER_MODES: tuple[str, ...] = tuple(str(name) for name in _union(POWER_MODES.values()))
+
 #: Every option of any engine, with all values that it takes for any of them.
 OPTIONS: dict[str, OptionValues] = {
     name: _union(engine.options.get(name, ()) for engine in ENGINES.values())
@@ -91,13 +108,21 @@ def obstacle(
         return "xnnpack: false contradicts the delegate xnnpack"
     if AFFINITY in options and platform in _WITHOUT_AFFINITY:
         return f"{platform} does not let a program choose its cores"
-    return _option_obstacle(engine, options)
+    return _power_mode_obstacle(engine, delegate, options) or _option_obstacle(engine, options)
+
+
+def _power_mode_obstacle(engine: str, delegate: str, options: Mapping[str, object]) -> str | None:
+    modes = POWER_MODES.get((engine, delegate), ())
+    if POWER_MODE not in options or options[POWER_MODE] in modes:
+        return None
+    there_are = f"there are {', '.join(map(str, modes))}" if modes else "it has none"
+    return f"{engine} {delegate} has no power mode {options[POWER_MODE]}; {there_are}"
 
 
 def _option_obstacle(engine: str, options: Mapping[str, object]) -> str | None:
     known = ENGINES[engine].options
     for name, value in options.items():
-        if name == AFFINITY:
+        if name in (AFFINITY, POWER_MODE):
             continue
         if name not in known:
             return f"{engine} has no option {name}"

@@ -16,7 +16,15 @@ from harness.scenario import (
     ModelRef,
     Shapes,
 )
-from harness.scenario_file.engines import AFFINITY, DELEGATES, ENGINES, OPTIONS, OptionValues
+from harness.scenario_file.engines import (
+    AFFINITY,
+    ALL_POWER_MODES,
+    DELEGATES,
+    ENGINES,
+    OPTIONS,
+    POWER_MODE,
+    OptionValues,
+)
 from harness.scenario_file.kinds import (
     Choice,
     Cores,
@@ -24,7 +32,6 @@ from harness.scenario_file.kinds import (
     Flag,
     Integer,
     Kind,
-    NotYet,
     Schema,
     Text,
     Word,
@@ -120,7 +127,7 @@ def _block(engine: tuple[str, ...], **values: Any) -> MatrixBlock:
     when: DeviceSelector | None = values.get("when")
     if when is not None and when.count is not None:
         raise Misfit("when", "per and count choose among devices; give them under devices")
-    names = [name for name in (*OPTIONS, AFFINITY) if name in values]
+    names = [name for name in (*OPTIONS, AFFINITY, POWER_MODE) if name in values]
     products = itertools.product(*(dict.fromkeys(values.pop(name)) for name in names))
     plain = {"delegate": "delegates", "threads": "threads", "batch": "batches", "when": "when"}
     given = {plain[name]: value for name, value in values.items()}
@@ -137,7 +144,7 @@ BLOCK = Record(
         "batch": Key(Many(Integer(1, _MAX_BATCH)), "inputs per inference; 1 by default"),
         "when": Key(SELECTOR, "only on devices that match, such as platform=android"),
         AFFINITY: Key(Many(Cores()), "processor cores the runner is held to: 0, 0-3 or '0,2-3'"),
-        "power_mode": Key(NotYet(), "power modes of phone delegates"),
+        POWER_MODE: Key(Many(Choice(ALL_POWER_MODES)), "power modes of a phone's delegate"),
         **{
             name: Key(Many(option_kind(values)), f"engine option {name}")
             for name, values in OPTIONS.items()
@@ -159,6 +166,7 @@ CELL_KEYS = (
     "load",
     *(name for name in OPTIONS if name != "load"),  # the load kind has the name
     AFFINITY,
+    POWER_MODE,
 )
 
 

@@ -70,7 +70,7 @@ def test_a_model_for_the_other_engine_is_skipped_with_the_reason(
     [
         ({"model": []}, "did you mean"),
         ({"repeats": "many"}, "repeats"),
-        ({"arms": {}}, "not available yet"),
+        ({"notify": ["mailto:lab@example.org"]}, "not available yet"),
         ({"blocks": []}, "blocks"),
         ({"exclude": [{"engine": "tflite"}]}, "why"),
         ({"models": [{"path": "nowhere.tflite"}]}, "nowhere.tflite"),

@@ -23,6 +23,7 @@ from harness.scenario import (
     Scenario,
     Sustained,
 )
+from harness.scenario_file.engines import obstacle
 
 NET = FamilyModels("net", ("fp32", "int8-static"))
 ONE = FamilyModels("net", ("fp32",))
@@ -250,3 +251,18 @@ def test_ten_thousand_cells_take_less_than_three_seconds_of_cpu(variants, local)
     plan = expand(scenario(block, models=models, repeats=Repeats(3, 3)), local, variants)
     assert len(plan.trials) == 30_000
     assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("engine", "delegate", "mode", "why"),
+    [
+        ("tflite", "gpu", "sustained-speed", None),
+        ("tflite", "nnapi", "low-power", None),
+        ("onnxruntime", "qnn", "burst", None),
+        ("tflite", "gpu", "burst", "there are fast-single-answer, sustained-speed"),
+        ("tflite", "cpu", "low-power", "it has none"),
+    ],
+)
+def test_power_modes_are_those_of_the_delegate(engine, delegate, mode, why) -> None:
+    found = obstacle("android", engine, delegate, {"power_mode": mode})
+    assert found is None if why is None else why in found

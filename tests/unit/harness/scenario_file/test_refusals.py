@@ -143,7 +143,7 @@ WRONG_MATRIX = [
         ("[{engine: tflite, load: nmap}]", "blocks[0].load", "did you mean 'mmap'?"),
         ("[{engine: tflite, affinity: big}]", "blocks[0].affinity", "write 0, 0-3 or '0,2-3'"),
         ("[{engine: tflite, affinity: 3-0}]", "blocks[0].affinity", "is no list of cores"),
-        ("[{engine: tflite, power_mode: low}]", "blocks[0].power_mode", "power_mode is not available yet"),
+        ("[{engine: tflite, power_mode: low}]", "blocks[0].power_mode", "unknown 'low'; use one of fast-single-answer"),
         ("[{engine: tflite, when: {tag: a, count: 1}}]", "blocks[0].when", "give them under devices"),
         ("[{engine: tflite, when: pixel}]", "blocks", "unknown device 'pixel'"),
     ]),
