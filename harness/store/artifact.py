@@ -126,8 +126,9 @@ Measured with benchfarm {version}.{hidden}
 - `{RESULTS}/`: every trial with its record, each inference and each telemetry reading (Parquet).
 - `{TABLES}/`: the report as rendered when this package was made.
 - `make check` compares every file with `{_DIGESTS}`.
-- `make tables` renders the runs anew into `new-{TABLES}/`. It installs benchfarm {version};
-  with one at hand use `make tables BENCHFARM=benchfarm`.
+- `make tables` renders the runs anew into `new-{TABLES}/`. It installs benchfarm {version} from the
+  package index; with one at hand, or where it is not published, use
+  `make tables BENCHFARM=/path/to/benchfarm`.
 - `make compare` shows that both are the same, byte for byte.
 """
 

@@ -123,7 +123,7 @@ _SCREEN = ("screen", "brightness", "power mode")
 FACTORS: dict[str, tuple[str, ...]] = {
     "run": (),
     "arm": (
-        *("model digest", "inputs", "options", "engine version", "engine settings"),
+        *("variant", "model digest", "inputs", "options", "engine version", "engine settings"),
         *("engine build", "runner version", "runner build"),
     ),
     "engine": (

@@ -81,12 +81,12 @@ def _telemetry(
     def draw(figure: Figure) -> None:
         columns = 2 if len(names) > 1 else 1
         lines = -(-len(names) // columns)
-        panels = figure.subplots(lines, columns, sharex=True, squeeze=False).flat
+        panels = list(figure.subplots(lines, columns, sharex=True, squeeze=False).flat)
         for axes, name in zip(panels, names, strict=False):
             curve = series.curves[name]
             axes.plot(curve.x, curve.y, color=COLOURS[0])
             axes.set_title(f"{channels[name].title} [{channels[name].unit}]", loc="left")
-        for axes in list(panels)[len(names) :]:
+        for axes in panels[len(names) :]:
             axes.set_visible(False)
         figure.supxlabel("time [s]")
 

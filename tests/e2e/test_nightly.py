@@ -151,8 +151,9 @@ def test_one_quad_is_an_incomplete_night(benchfarm, write_scenario) -> None:
 def test_a_night_that_is_over_at_once_drops_everything(benchfarm, write_scenario, results) -> None:
     from datetime import UTC, datetime, timedelta
 
-    end = (datetime.now(UTC) + timedelta(seconds=5)).isoformat(timespec="seconds")
-    done = benchfarm("nightly", write_scenario(**NIGHT, arms=SLOW), "--set", f"finish_by={end}")
+    end = (datetime.now(UTC) + timedelta(minutes=3)).isoformat(timespec="seconds")
+    long = {"loads": [{"kind": "sustained", "seconds": 120}], "repeats": 4}
+    done = benchfarm("nightly", write_scenario(**long, arms=SLOW), "--set", f"finish_by={end}")
     assert done.returncode == 4, done.stderr
     assert "dropped to finish by" in done.stdout
     assert junit(results).find("testcase/skipped") is not None
