@@ -165,12 +165,13 @@ def _namer(cells: Iterable[CellView]) -> _Namer:
 
 @dataclass(frozen=True, slots=True)
 class _Namer:
-    """A cell's name among others: only what tells them apart."""
+    """A cell's name among others: only what tells them apart, and whether it is simulated."""
 
     differing: frozenset[str]
 
     def __call__(self, cell: CellView) -> str:
-        return labels.cell_text(cell.facets, frozenset(labels.FACETS) - self.differing)
+        name = labels.cell_text(cell.facets, frozenset(labels.FACETS) - self.differing)
+        return f"{name} (SIMULATED)" if cell.simulated else name
 
 
 def _title(cell: CellView, model: ReportModel) -> str:

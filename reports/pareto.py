@@ -86,7 +86,7 @@ def draw_pareto(axes: Axes, points: Sequence[Point], axis: Axis) -> None:
     axes.margins(x=0.12, y=0.12)
     axes.set_xlabel(f"{axis.name} ({axis.figure}), log scale")
     axes.set_ylabel("accuracy [%]")
-    axes.legend(loc="lower right")
+    axes.legend(loc="best")
 
 
 def _draw_series(axes: Axes, points: Sequence[Point], index: int) -> None:

@@ -65,7 +65,9 @@ def _cell(cell: CellView, names: list[str]) -> dict[str, Any]:
     without = not any(name.startswith(_TEMPERATURE) for name in (*reasons, *recorded))
     return {
         "id": cell.anchor,
-        "name": labels.cell_text(cell.facets, frozenset({"run"})),
+        "name": ("SIMULATED " if cell.simulated else "")
+        + labels.cell_text(cell.facets, frozenset({"run"})),
+        "simulated": cell.simulated,
         "trials": trials,
         "missing": missing,
         "temperature": "no temperature channel was recorded" if without else "",

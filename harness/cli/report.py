@@ -83,7 +83,7 @@ def _request(
     pairs = dict(_pair(text) for text in where)
     check_facets((*_words(rows), *_words(cols), *pairs))
     names = tuple(metric_name(word) for word in _words(metrics) or ["latency_p50"])
-    return PivotRequest(tuple(_words(rows)), names, tuple(_words(cols)), pairs, "table")
+    return PivotRequest(tuple(_words(rows)), names, tuple(_words(cols)), pairs, "own")
 
 
 def _pair(text: str) -> tuple[str, str]:

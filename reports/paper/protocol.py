@@ -140,7 +140,7 @@ def _doubts(model: ReportModel) -> Iterator[str]:
     counts = model.counts
     lost = counts.planned - counts.ok
     if lost:
-        yield f"Of {counts.planned} planned trials {lost} have no number ({counts.text})."
+        yield f"Of {counts.planned} planned trials, those without a number: {lost} ({counts.text})."
     if model.findings:
         named = ", ".join(
             rf"\texttt{{{tex(view.id)}}} ({view.trials})" for view in model.findings if view.trials

@@ -105,7 +105,8 @@
 
   function drawChart(host, title, unit, lines, range, height, log) {
     const readout = make("span", { class: "readout" });
-    host.append(make("p", { class: "plot-title" }, make("span", {}, make("b", {}, title), unit ? ` [${unit}]` : ""), readout));
+    const simulated = data.cells[state.cell].simulated ? "SIMULATED " : "";
+    host.append(make("p", { class: "plot-title" }, make("span", {}, simulated, make("b", {}, title), unit ? ` [${unit}]` : ""), readout));
     const place = make("div", { tabindex: "0", role: "img", "aria-label": `${title} over time` });
     host.append(place);
     const table = joined(lines.map((line) => line.curve), range);

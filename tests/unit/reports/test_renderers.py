@@ -17,6 +17,7 @@ from harness.errors import StoreError, UserError
 from harness.findings import finding
 from harness.record import DeviceFacts, Outcome
 from reports.csv import cells_csv, trials_csv
+from reports.figures import dot_charts, ecdf_charts, startup_charts
 from reports.html import render_html
 from reports.markdown import render_markdown
 from reports.render import FORMATS, write_reports
@@ -188,7 +189,12 @@ def test_simulated_numbers_shout_everywhere(made_up) -> None:
         plan, {trial.id: made_up.make_trial(trial, p50_ms=9, seed=1, findings=(fake,))}
     )
     model = build_report([run])
-    assert 'class="banner"' in render_html(model)
+    page = render_html(model)
+    assert 'class="banner"' in page
+    assert all("(SIMULATED)" in chart.rows[0].label for chart in dot_charts(model))
+    assert all("(SIMULATED)" in name for chart in ecdf_charts(model) for *_, name in chart.legend)
+    assert all("(SIMULATED)" in chart.rows[0].label for chart in startup_charts(model))
+    assert json.loads(unpacked(page))["cells"][0]["simulated"] is True
     assert "**SIMULATED" in render_markdown(model)
     table = terminal_table(model)
     assert "SIMULATED" in table.rows[0][0]
