@@ -65,10 +65,12 @@ def test_messages_to_a_dead_runner_do_not_hide_its_death(running, deadline):
 
 
 def test_deadline_and_cancel_while_waiting(running, deadline):
-    _, session = running
+    runner, session = running
     assert session.receive(deadline(0.01), CancelToken()) is None
+    os.kill(runner.pid, signal.SIGSTOP)  # or it might answer at once
     with pytest.raises(DeviceTimeout):
-        session.load(m.LoadModel("", "", "", 1), deadline(0), CancelToken())
+        session.load(m.LoadModel("", "", "", 1), deadline(0.01), CancelToken())
+    os.kill(runner.pid, signal.SIGCONT)
     cancel = CancelToken()
     cancel.cancel("enough")
     with pytest.raises(Cancelled, match="enough"):
