@@ -70,11 +70,11 @@ def test_deadline_and_cancel_while_waiting(running, deadline):
     os.kill(runner.pid, signal.SIGSTOP)  # or it might answer at once
     with pytest.raises(DeviceTimeout):
         session.load(m.LoadModel("", "", "", 1), deadline(0.01), CancelToken())
-    os.kill(runner.pid, signal.SIGCONT)
     cancel = CancelToken()
     cancel.cancel("enough")
     with pytest.raises(Cancelled, match="enough"):
         session.receive(deadline(20), cancel)
+    os.kill(runner.pid, signal.SIGCONT)
 
 
 def test_close_kills_a_busy_runner_and_its_children(running, deadline):
