@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -50,7 +51,9 @@ def caption(plot: Plot) -> str:
 
 def drawn(plot: Plot, style: Style, fmt: str) -> bytes:
     """One figure as a file."""
-    with applied(style):
+    with applied(style), warnings.catch_warnings():
+        # Emoji and other scripts that the font lacks become boxes; the data file has the names.
+        warnings.filterwarnings("ignore", message=r"Glyph \d+")
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=plot.size_in(style))

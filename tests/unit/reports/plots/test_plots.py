@@ -149,7 +149,7 @@ def test_pdfs_embed_truetype_fonts_and_tell_nothing_about_their_maker(demo) -> N
 
 
 def test_hostile_names_are_text(made_up) -> None:
-    name = "=1+1_$x$ \\frac{1}{0} <b>"
+    name = "=1+1_$x$ \\frac{1}{0} <b> \N{MOBILE PHONE} \u0645\u0631\u062d\u0628\u0627"
     cells = [
         made_up.make_cell(variant, engine=name, device=name) for variant in ("fp32", "int8-static")
     ]
