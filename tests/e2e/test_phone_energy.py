@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -30,6 +31,10 @@ def lab():
 def test_each_source_gives_a_number_or_its_reason(lab, benchfarm, write_scenario, tmp_path) -> None:
     rails, charged, gauge = lab.phones
     gauge.set("plugged", False)
+    # The gauge tells it only when it refreshes; until then the phone says that it is charging.
+    end = time.monotonic() + 60
+    while b"status: 3" not in lab.adb("shell", "dumpsys battery", phone=gauge).stdout:
+        assert time.monotonic() < end, "the gauge did not refresh"
     scenario = write_scenario(
         devices=["platform=android"],
         loads=[
