@@ -247,8 +247,11 @@ class Bench:
         return self.folder / "store"
 
     def push(self, data: bytes) -> str:
+        """Like an agent's push, never writes over bytes that a runner may be reading."""
         digest = hashlib.sha256(data).hexdigest()
-        (self.store / digest).write_bytes(data)
+        target = self.store / digest
+        if not target.exists():
+            target.write_bytes(data)
         return digest
 
     def start(self, **options):

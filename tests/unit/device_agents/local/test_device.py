@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 
@@ -27,6 +28,8 @@ from harness.errors import (
     UserError,
 )
 from harness.scenario import Prepare
+from harness.wire.codec import encode
+from harness.wire.messages import WIRE_VERSION, Hello
 
 
 class SleepingRunner:
@@ -255,8 +258,11 @@ def test_the_real_runner_is_seen_from_outside_while_it_lives(device, in_time, ca
     telemetry = device.telemetry(rate_hz=1)
     device.prepare(Prepare(), in_time, cancel)
     runner = device.launch("onnxruntime", in_time, cancel)
-    telemetry.attach(runner)
-    seen = {reading.channel: reading.value for reading in telemetry.poll()}
+    with closing(runner.connect(in_time, cancel)) as link:
+        link.send(encode(Hello(WIRE_VERSION, runner.token)), in_time, cancel)
+        assert link.receive(1, in_time, cancel)  # a program that answers has its memory
+        telemetry.attach(runner)
+        seen = {reading.channel: reading.value for reading in telemetry.poll()}
     assert seen["runner.rss_bytes"] > 2**16
     device.restore(in_time)
     after = {reading.channel for reading in telemetry.poll(final=True)}
