@@ -16,6 +16,7 @@ that conducts it, which for the local device is the same one.
 ``device.low_power_mode``        0 or 1    the system saves power: its clocks are lowered (iOS)
 ``device.brightness_percent``    percent   brightness of the display
 ``device.covered``               0 or 1    something other than the runner is in the foreground
+``runner.behind``                0 or 1    its process, once in front, no longer ranks as that
 ``thermal.status``               level     0 none, 1 light, 2 moderate, 3 severe, 4 critical,
                                            5 emergency, 6 shutdown (Android's scale; iOS nominal 0,
                                            fair 1, serious 3, critical 4)
@@ -52,6 +53,7 @@ SCREEN_ON = "device.screen_on"
 LOW_POWER = "device.low_power_mode"
 BRIGHTNESS = "device.brightness_percent"
 COVERED = "device.covered"
+BEHIND = "runner.behind"
 THERMAL_STATUS = "thermal.status"
 SKIN_TEMPERATURE = "temperature.skin_c"
 BATTERY_TEMPERATURE = "temperature.battery_c"

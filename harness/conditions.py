@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+#: How long somebody has to pull the cable out of a phone that measures without it, once told.
+UNPLUG_S = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class Ambient:

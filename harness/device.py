@@ -205,6 +205,14 @@ class Capturing(Protocol):
 
 
 @runtime_checkable
+class HasScreen(Protocol):
+    """A device whose screen can be kept as a picture."""
+
+    def screenshot(self, deadline: Deadline, cancel: CancelToken) -> bytes | None:
+        """What it shows now, as PNG; None where the device will not tell."""
+
+
+@runtime_checkable
 class TellsProgress(Protocol):
     """A device over so slow a link that people want to see how far a file has come."""
 

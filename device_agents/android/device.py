@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ from device_agents.android import install
 from device_agents.android.adb import AdbServer
 from device_agents.android.facts import abis, read_facts
 from device_agents.android.launch import SHELL_MAIN, AndroidRunner, StartPlan, start_runner
-from device_agents.android.packages import RunnerFile
+from device_agents.android.packages import RunnerFile, engines_for
 from device_agents.android.parse.properties import read_properties
 from device_agents.android.phone import Phone
 from device_agents.android.phone_clock import PhoneClock
@@ -34,6 +35,8 @@ _CLOSE_TIMEOUT_S = 20.0
 _SURVEY_TIMEOUT_S = 20.0
 #: A state that was read just now need not be asked for again.
 _FRESH_NS = 200_000_000
+_PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+_MOST_PICTURE_BYTES = 32 << 20
 
 
 class AndroidDevice:
@@ -79,7 +82,8 @@ class AndroidDevice:
         facts = read_facts(self._phone, deadline, cancel)
         page = facts.values.get("page_bytes")
         self._page_bytes = page if isinstance(page, int) else self._page_bytes
-        return facts
+        engines = engines_for(self._phone_abis(deadline, cancel), self._runner_files)
+        return replace(facts, values=facts.values | {"runner_engines": engines})
 
     def state(self, deadline: Deadline, cancel: CancelToken) -> DeviceState:
         """Battery, temperatures, screen, load; see state.py."""
@@ -161,6 +165,12 @@ class AndroidDevice:
             self._page_bytes,
         )
         return self._telemetry
+
+    def screenshot(self, deadline: Deadline, cancel: CancelToken) -> bytes | None:
+        """What the phone shows now; None for what is no picture (some windows forbid it)."""
+        picture = self._phone.run_apart("screencap -p", deadline, cancel, check=False).stdout
+        whole = picture.startswith(_PNG) and picture.endswith(_PNG_END)
+        return picture if whole and len(picture) <= _MOST_PICTURE_BYTES else None
 
     def detach(
         self, runner: Runner, seconds: float, deadline: Deadline, cancel: CancelToken

@@ -52,6 +52,15 @@ def runner_apk(abis: Sequence[str], engine: str, folder: Path | None = None) -> 
     return f"there is no {engine} runner for {' or '.join(abis) or 'an unknown processor'}"
 
 
+def engines_for(abis: Sequence[str], folder: Path | None = None) -> str:
+    """The engines that some APK brings to a phone of these ABIs: ``onnxruntime, tflite``."""
+    try:
+        found = [name for name in _FLAVOURS if not isinstance(runner_apk(abis, name, folder), str)]
+    except UserError:
+        found = []
+    return ", ".join(sorted(found)) or "none"
+
+
 def runner_jar(folder: Path | None = None) -> RunnerFile:
     """The jar for ``app_process``; raises UserError where there is none."""
     for file in runner_files(folder):

@@ -33,6 +33,8 @@ _JUST_ASKED_NS = 2 * NS_PER_S
 #: How many polls look for the runner's process; it appears soon or never.
 _LOOKS = 5
 _STDOUT = 1
+#: Of the runner's process: processor time, memory, and how early the system would end it.
+_OWN_FILES = ("stat", "statm", "oom_score_adj")
 _POWER_STATS = "android.hardware.power.stats.IPowerStats/default"
 #: What only ``dumpsys`` tells, or tells where no file does.
 _SLOW = {
@@ -85,6 +87,7 @@ class AndroidTelemetry:
         self._runner: Runner | None = None
         self._looks_left = _LOOKS
         self._before: tuple[float, float, float] | None = None  # uptime, busy, the runner's CPU
+        self._was_in_front = False
         self._hal_rails: tuple[str, ...] = ()
         self._first: list[Reading] = []
         if self._period_s is not None:
@@ -139,8 +142,7 @@ class AndroidTelemetry:
         own = ""
         if self._pid is not None:
             own = "".join(
-                f"v=-; read -r v </proc/{self._pid}/{name}; o=$o'|'$v\n"
-                for name in ("stat", "statm")
+                f"v=-; read -r v </proc/{self._pid}/{name}; o=$o'|'$v\n" for name in _OWN_FILES
             )
         files = sorted({path for path, _ in self._found.rails})
         rails = "".join(f"while read -r l; do o=$o';'$l; done <{path}\n" for path in files)
@@ -181,6 +183,7 @@ class AndroidTelemetry:
     def _reopen(self) -> None:
         self.close()
         self._tail, self._before, self._retry_at_ns = b"", None, 0
+        self._was_in_front = False
         self._open()
 
     def _received(self) -> list[Reading]:
@@ -243,6 +246,7 @@ class AndroidTelemetry:
         pages = number(fields[2].split()[1]) if len(fields) > 2 and " " in fields[2] else None
         if pages is not None:
             values[channels.RSS] = pages * self._page_bytes
+        self._rank(number(fields[3]) if len(fields) > 3 else None, values)
         if busy_s is None:
             return
         own_s = 0.0 if ticks is None else ticks / processor.TICKS_PER_S
@@ -253,6 +257,15 @@ class AndroidTelemetry:
             if ticks is not None:
                 values[channels.RUNNER_CPU] = 100.0 * own / elapsed
         self._before = (uptime_s, busy_s, own_s)
+
+    def _rank(self, score: float | None, values: dict[str, float]) -> None:
+        """Whether the runner is in front: Android gives such a process the score 0 and no other.
+
+        A runner that never was (started by the shell) tells nothing by its score.
+        """
+        self._was_in_front |= score == 0
+        if score is not None and self._was_in_front and self._package() is not None:
+            values[channels.BEHIND] = float(score > 0)
 
     # --- slow questions ---------------------------------------------------------------------
 
@@ -332,6 +345,7 @@ class AndroidTelemetry:
             yield record(channels.PSS, "bytes", "dumpsys meminfo <pid>, at the end", why)
         if self._package() is not None:
             yield record(channels.COVERED, "0 or 1", "dumpsys window, outside timed regions")
+            yield record(channels.BEHIND, "0 or 1", "/proc/<pid>/oom_score_adj", why)
         yield from (rail for _, rail in self._found.rails)
         for name in self._hal_rails:
             yield record(name, "J", f"dumpsys {_POWER_STATS}, outside timed regions")

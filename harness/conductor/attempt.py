@@ -124,6 +124,10 @@ class Attempt:
         if sum(array.nbytes for array in outputs) <= _MOST_ANSWER_BYTES:
             self._writer.add_outputs(outputs)
 
+    def keep_screenshot(self, png: bytes) -> None:
+        """Store what the device showed when something covered the runner."""
+        self._writer.add_screenshot(png)
+
     def add_profile(self, profile: Profile) -> None:
         """Store the profile."""
         self._writer.add_profile(profile)

@@ -20,6 +20,7 @@ from harness.conductor.meter import CsvMeter, MeteredTelemetry
 from harness.conductor.phases import PhaseLog, failure_of
 from harness.conductor.profile import profile_pass
 from harness.conductor.progress import Progress
+from harness.conductor.screen import watched
 from harness.conductor.session import RunnerSession
 from harness.device import BuildChoice, Detachable, Device, Runner, Telemetry, TellsProgress
 from harness.errors import (
@@ -161,7 +162,7 @@ class Conductor:
             return False
         with ExitStack() as undo:
             undo.callback(self._restore, log)
-            telemetry = self._telemetry(job.trial.cell)
+            telemetry = self._telemetry(attempt)
             undo.callback(telemetry.close)
             telemetry.attach(runner)
             attempt.channels = tuple(telemetry.channels())
@@ -198,7 +199,7 @@ class Conductor:
                 attempt.unprepared = self._device.prepare(
                     self._context.prepare, self._within(PREPARE_TIMEOUT_S), self._cancel
                 )
-            telemetry = self._telemetry(job.trial.cell)
+            telemetry = self._telemetry(attempt)
             undo.callback(telemetry.close)
             attempt.channels = tuple(telemetry.channels())
             with log.phase("GATE"):
@@ -327,10 +328,12 @@ class Conductor:
     def _load(self, session: RunnerSession, cell: Cell) -> Loaded:
         return session.load(load_message(cell), self._within(LOAD_TIMEOUT_S), self._cancel)
 
-    def _telemetry(self, cell: Cell) -> Telemetry:
-        telemetry: Telemetry = self._device.telemetry(
+    def _telemetry(self, attempt: Attempt) -> Telemetry:
+        cell = attempt.trial.cell
+        telemetry = self._device.telemetry(
             self._context.telemetry_rate_hz, "memory" if cell.purpose == "memory" else "timing"
         )
+        telemetry = watched(telemetry, self._device, self._clock, attempt.keep_screenshot)
         if self._context.surroundings is not None:
             around = self._context.surroundings.open(
                 self._device.device_id, self._context.telemetry_rate_hz

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from harness.channels import BATTERY_CURRENT, BATTERY_VOLTAGE
 from harness.clock import CancelToken, Clock, Deadline
+from harness.conditions import UNPLUG_S
 from harness.conductor.attempt import Attempt
 from harness.conductor.hub_port import HubPort
 from harness.conductor.measure import Measurement
@@ -31,7 +32,7 @@ from harness.wire.codec import Packet
 from harness.wire.messages import Ack, Append, Block, Done, Run, TelemetryRequest
 
 #: How long somebody has to pull the cable out once told; a hub's port is off in a moment.
-BY_HAND_S, BY_HUB_S = 60.0, 5.0
+BY_HAND_S, BY_HUB_S = UNPLUG_S, 5.0
 #: How long a device is waited for after its work.
 RETURN_S = 3600.0
 LOOK_EVERY_S = 1.0

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from harness.channels import (
+    BEHIND,
     COVERED,
     FOREIGN_CPU,
     HOST_BUSY,
@@ -36,6 +37,7 @@ _USED = frozenset(
         HOST_BUSY,
         NEIGHBOUR_TRIALS,
         COVERED,
+        BEHIND,
     }
 )
 _USED_FAMILIES = ("temperature.", frequency_max(""), "lab.")

@@ -46,6 +46,7 @@ class Plan:
     devices: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     idle_seconds: float = 0.0  #: before, and again after the work of a timed trial, for energy
+    detached: bool = False  #: timed trials run with the cable out
     ranking: tuple[str, ...] = ()  #: cell keys in the order of the scenario, most important first
 
 
@@ -69,6 +70,7 @@ def expand(
         tuple(matrices),
         tuple(sorted(guessed | set(chosen.unknown))),
         scenario.idle_seconds,
+        scenario.is_detached,
         tuple(cell.key for cell in cells),
     )
 

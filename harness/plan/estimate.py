@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.conditions import UNPLUG_S
 from harness.record import Cell
 from harness.scenario import (
     Burst,
@@ -66,6 +67,7 @@ def estimate(plan: Plan, history: Mapping[str, float] | None = None) -> PlanEsti
                 TRIAL_OVERHEAD_S
                 + _load_seconds(trial.cell, latency_s or 0.0)
                 + _idle_seconds(trial.cell, plan)
+                + _unplugged_seconds(trial.cell, plan)
             )
         cell_seconds[key] = cell_seconds.get(key, 0.0) + trial_seconds[key]
         device = trial.cell.device_id
@@ -94,8 +96,20 @@ def _assumptions(unknown: int, cells: int, devices: int) -> tuple[str, ...]:
 
 
 def _idle_seconds(cell: Cell, plan: Plan) -> float:
-    works = cell.purpose == "timing" and not isinstance(cell.load, Cold)
-    return 2 * plan.idle_seconds if works else 0.0
+    return 2 * plan.idle_seconds if _works(cell) else 0.0
+
+
+def _unplugged_seconds(cell: Cell, plan: Plan) -> float:
+    """What a trial without its cable takes more: pulling it out, and a warm-up without a host."""
+    if not plan.detached or not _works(cell) or isinstance(cell.load, Cold):
+        return 0.0
+    warmup = cell.load.warmup
+    return UNPLUG_S + (warmup.max_seconds - warmup.min_seconds if warmup.rule == "steady" else 0.0)
+
+
+def _works(cell: Cell) -> bool:
+    """Whether it is a timed load: not a cold start, and no pass of its own."""
+    return cell.purpose == "timing" and not isinstance(cell.load, Cold)
 
 
 def _load_seconds(cell: Cell, latency_s: float) -> float:

@@ -13,6 +13,7 @@ from harness.record import Cell, OptionValue, Purpose, Skip
 from harness.scenario import (
     AccuracyPass,
     Burst,
+    Cold,
     FileModel,
     Load,
     MatrixBlock,
@@ -24,7 +25,7 @@ from harness.scenario import (
     Sustained,
     Warmup,
 )
-from harness.scenario_file.engines import obstacle
+from harness.scenario_file.engines import DETACHABLE, obstacle
 from harness.validity import limits
 from harness.variant import ENGINE_FORMATS, ModelFormat, Variant
 
@@ -101,6 +102,7 @@ class DeviceMatrix:
         self.guessed = self.guessed or holds is None
         for point in self._points(block):
             objection = obstacle(self._device.platform, point.engine, point.delegate, point.options)
+            objection = objection or self._without_engine(point.engine)
             for threads, batch, (purpose, load) in itertools.product(
                 block.threads, block.batches, self._loads()
             ):
@@ -173,7 +175,8 @@ class DeviceMatrix:
         if identity in self._seen:
             return
         self._seen.add(identity)
-        reason = objection or self._too_many_threads(threads) or self._excluded(cell)
+        reason = objection or self._too_many_threads(threads) or self._needs_cable(cell)
+        reason = reason or self._excluded(cell)
         if purpose == "accuracy" and self._scenario.accuracy is not None:
             reason = reason or self._source.no_accuracy(point.ref, self._scenario.accuracy)
         try:
@@ -193,6 +196,26 @@ class DeviceMatrix:
         if cores is None or threads <= cores:
             return None
         return f"{threads} threads on a device of {cores} cores would measure the scheduler"
+
+    def _without_engine(self, engine: str) -> str | None:
+        """Whether no runner at hand brings an engine to this phone, by its agent's word.
+
+        Arms may bring runners of their own.
+        """
+        has = self._device.facts.values.get("runner_engines") if self._device.facts else None
+        known = isinstance(has, str) and self._scenario.arms is None
+        if not known or engine in str(has).split(", "):
+            return None
+        return (
+            f"no runner on this host brings {engine} to this phone (there is: {has}); "
+            "docs/android-runner.md tells how to build one"
+        )
+
+    def _needs_cable(self, cell: Cell) -> str | None:
+        works = cell.purpose == "timing" and not isinstance(cell.load, Cold)
+        if self._scenario.is_detached and works and self._device.platform not in DETACHABLE:
+            return f"{self._device.platform} cannot measure without its cable"
+        return None
 
     def _excluded(self, cell: Cell) -> str | None:
         for exclusion in self._scenario.exclude:

@@ -16,6 +16,8 @@ _SWITCH: OptionValues = (True, False)
 #: The option that every engine has where the system lets a process choose its cores.
 AFFINITY = "affinity"
 _WITHOUT_AFFINITY = ("ios",)
+#: Platforms whose devices can measure with the cable out.
+DETACHABLE = ("android",)
 #: The option of delegates on phones that trade speed for power.
 POWER_MODE = "power_mode"
 #: The names are the delegates' own; the first is what the library does by itself.

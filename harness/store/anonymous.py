@@ -121,6 +121,8 @@ def anonymize(folder: Path, disguise: Disguise) -> None:
         for file in sorted(folder.rglob("*")):
             if file.name in {layout.PLAN, layout.TRIAL}:
                 _rewrite_document(file, disguise)
+            elif file.name == layout.SCREEN:
+                file.unlink()  # a picture may show anything
             elif file.name == layout.LEDGER:
                 _rewrite_lines(file, disguise)
             elif file.name == layout.LOG:

@@ -13,6 +13,7 @@
         │   ├── samples.parquet  blocks.parquet  traces.parquet  log.txt
         │   ├── profile.json                 only in the profile pass
         │   ├── outputs.npz                  one answer, where delegates are compared
+        │   ├── screen.png                   only where something covered the runner
         │   └── samples.arrows  traces.arrows    only while measuring
         ├── left/<trial>.json            the way back to a phone that was left alone with its trial
         └── superseded/<trial>/<n>/      earlier attempts, as they were
@@ -37,6 +38,7 @@ TRIAL = "trial.json"
 LOG = "log.txt"
 PROFILE = "profile.json"
 OUTPUTS = "outputs.npz"
+SCREEN = "screen.png"
 SAMPLES, BLOCKS, TRACES = "samples.parquet", "blocks.parquet", "traces.parquet"
 RAW_SAMPLES, RAW_TRACES = "samples.arrows", "traces.arrows"
 TEMPORARY_SUFFIX = ".tmp"

@@ -105,6 +105,10 @@ class TrialWriter:
         np.savez(buffer, *outputs)
         write_atomically(self.folder / layout.OUTPUTS, buffer.getvalue())
 
+    def add_screenshot(self, png: bytes) -> None:
+        """Store a picture of the device's screen."""
+        write_atomically(self.folder / layout.SCREEN, png)
+
     def leave(self, way_back: bytes) -> None:
         """Keep how to find a device that is left alone with this trial, for later attempts too."""
         path = self._left

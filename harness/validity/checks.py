@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.channels import COVERED, FOREIGN_CPU
+from harness.channels import BEHIND, COVERED, FOREIGN_CPU
 from harness.conditions import Cooling
 from harness.findings import Finding
 from harness.record import (
@@ -116,7 +116,7 @@ def _on_device(evidence: TrialEvidence) -> Iterator[Finding]:
     yield from heat.no_thermal_sensor(evidence.cooling)
     yield from heat.ambient_unrecorded(evidence.channels, evidence.traces)
     yield from surroundings.not_prepared(evidence.unprepared)
-    yield from surroundings.app_covered(evidence.traces.get(COVERED))
+    yield from surroundings.app_covered(evidence.traces.get(COVERED), evidence.traces.get(BEHIND))
     yield from placement_doubts(cell, evidence.placement)
 
 

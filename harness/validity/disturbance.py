@@ -11,7 +11,7 @@ import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from harness.channels import COVERED, FOREIGN_CPU, SCREEN_ON, THERMAL_STATUS, frequency_max
+from harness.channels import BEHIND, COVERED, FOREIGN_CPU, SCREEN_ON, THERMAL_STATUS, frequency_max
 from harness.record import BlockRecord, Cell
 from harness.scenario import Burst, Offline, Periodic, SingleStream
 from harness.units import NS_PER_S
@@ -43,7 +43,7 @@ def guards(channel: str, foreign_limit_percent: float | None) -> bool:
     """Whether a channel can tell that a block was disturbed."""
     if channel == FOREIGN_CPU:
         return foreign_limit_percent is not None
-    return channel in (THERMAL_STATUS, SCREEN_ON, COVERED) or channel.startswith(_CAP)
+    return channel in (THERMAL_STATUS, SCREEN_ON, COVERED, BEHIND) or channel.startswith(_CAP)
 
 
 @dataclass(slots=True)
@@ -77,6 +77,8 @@ class _Guard:
             return f"thermal status {thermal_status(value)}" if value > start else None
         if self.name == SCREEN_ON:
             return f"screen went {'on' if value else 'off'}" if value != start else None
+        if self.name == BEHIND:
+            return "something came before the runner" if value else None
         if self.name == COVERED:
             gone = "something came into the foreground" if value else "the foreground changed"
             return gone if value != start else None

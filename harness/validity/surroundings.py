@@ -77,10 +77,15 @@ def not_prepared(reasons: Sequence[str]) -> Iterator[Finding]:
         yield finding("NOT-PREPARED", "; ".join(reasons))
 
 
-def app_covered(trace: Trace | None) -> Iterator[Finding]:
-    """APP-COVERED: a reading of ``device.covered`` says that the runner was not in front."""
-    if trace is not None and bool((trace.value > 0).any()):
+def app_covered(covered: Trace | None, behind: Trace | None) -> Iterator[Finding]:
+    """APP-COVERED: ``device.covered`` or ``runner.behind`` says that the runner was not in front.
+
+    The first is asked for around the timed part, the second is heard all along.
+    """
+    if covered is not None and bool((covered.value > 0).any()):
         yield finding("APP-COVERED", "something other than the runner was in the foreground")
+    elif behind is not None and bool((behind.value > 0).any()):
+        yield finding("APP-COVERED", "something came before the runner for a while, and went again")
 
 
 def governor_not_fixed(facts: Facts) -> Iterator[Finding]:

@@ -46,7 +46,7 @@ def well(server):
         phone.clear_faults()
         phone.recover()
         phone.touch()
-        patience = time.monotonic() + 20
+        patience = time.monotonic() + 60
         states = {}
         while time.monotonic() < patience:
             within = Deadline(SystemClock(), 5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from device_agents.android import install, sync
@@ -9,8 +11,14 @@ from device_agents.android import phone as phone_module
 from harness.conductor import conductor, measure, session
 from harness.errors import DeviceTimeout
 from harness.record import Cause
-from harness.scenario import Prepare
+from harness.scenario import Prepare, SingleStream, Warmup
 from tests.benchmarks import _android, android_faults
+
+
+def _can_rank():
+    """Whether processes here have the score of one in front, as a phone's app has."""
+    return Path("/proc/self/oom_score_adj").read_text().strip() == "0"
+
 
 SOME = (
     ("drop-link", "push"),
@@ -63,7 +71,7 @@ def test_a_fault_is_a_record_and_the_next_trial_works(impatient, bench, phone, f
         assert result.record.failure is None
 
 
-def test_what_covers_the_app_is_seen(impatient, bench, phone, tmp_path):
+def test_what_covers_the_app_is_seen_and_kept_as_a_picture(impatient, bench, phone):
     device = bench.open(phone)
     phone.fault("popup@phase:block:2")
     record = bench.trial(device)
@@ -73,6 +81,25 @@ def test_what_covers_the_app_is_seen(impatient, bench, phone, tmp_path):
     assert covered.unavailable is None
     assert record.state_after.values["foreground"].startswith("com.android.updater")
     assert "APP-COVERED" in {item.id for item in record.findings}
+    (picture,) = bench.folder.rglob("screen.png")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(not _can_rank(), reason="this machine ranks its processes higher than 0")
+def test_what_covers_the_app_for_a_moment_is_seen_and_its_blocks_are_done_again(
+    impatient, bench, phone
+):
+    device = bench.open(phone)
+    phone.fault("popup=0.5@phase:block:4")
+    warmup = Warmup(rule="fixed", min_seconds=0, min_inferences=3)
+    record = bench.trial(device, SingleStream(warmup, min_seconds=3, min_inferences=1), rate_hz=20)
+    device.close()
+    assert record.failure is None
+    assert not record.state_after.values["foreground"].startswith("com.android.updater")
+    (seen,) = (item for item in record.findings if item.id == "APP-COVERED")
+    assert "went again" in seen.seen
+    assert record.metrics["repeated_percent"] > 0
+    assert list(bench.folder.rglob("screen.png"))
 
 
 @pytest.fixture

@@ -59,6 +59,9 @@ class Host(Protocol):
         """Tell the fault script."""
 
 
+#: ``oom_score_adj`` of the process in front, and of one that something covers.
+_IN_FRONT, _VISIBLE = 0, 100
+
 Asker = tuple[int, int] | None  #: the asking process: the host's id and the phone's
 
 
@@ -184,6 +187,12 @@ class Framework:
     def come_to_front(self, component: str) -> None:
         """An activity is shown."""
         self.state.switches.foreground = component
+        self._rank()
+
+    def pop_up(self, component: str) -> None:
+        """Another application's activity comes over whatever is shown."""
+        self.state.switches.popup = component
+        self._rank()
 
     def go_home(self) -> None:
         """The launcher is shown."""
@@ -198,6 +207,14 @@ class Framework:
         """Somebody answers whatever the screen asks."""
         self.state.switches.popup = ""
         self.state.switches.install_waits = False
+        self._rank()
+
+    def _rank(self) -> None:
+        """Only the process of the activity in front has the lowest score."""
+        switches = self.state.switches
+        for package, runner in self._runners.items():
+            shown = (switches.popup or switches.foreground).startswith(f"{package}/")
+            runner.rank(_IN_FRONT if shown else _VISIBLE)
         self._touched.set()
 
     async def await_install_prompt(self) -> None:

@@ -203,7 +203,12 @@ class Misfortunes:
         self._phone.framework.state.switches.install_waits = True
 
     async def _popup(self, fault: Fault) -> None:
-        self._phone.framework.state.switches.popup = "com.android.updater/.SystemUpdateActivity"
+        self._phone.framework.pop_up("com.android.updater/.SystemUpdateActivity")
+        if fault.seconds:
+            self._later(fault.seconds, self._touch)
+
+    async def _touch(self) -> None:
+        self._phone.framework.touch()
 
     async def _overheat(self, fault: Fault) -> None:
         self._phone.physics.warm_to(_TOO_HOT_C)

@@ -71,6 +71,9 @@ class Runner(Protocol):
     async def ended(self) -> int:
         """Wait until it is over; its exit code, negative for a signal."""
 
+    def rank(self, score: int) -> None:
+        """Its ``oom_score_adj``."""
+
     def cpu_s(self) -> float:
         """Processor time of this machine it has used, all threads."""
 
@@ -132,6 +135,10 @@ class JvmRunner:
             task.cancel()
         self.physics.set_load("runner", 0.0)
         return code
+
+    def rank(self, score: int) -> None:
+        """Of its process."""
+        self.process.rank(score)
 
     def cpu_s(self) -> float:
         """From the host's ``/proc``."""
@@ -240,6 +247,11 @@ class ThreadRunner:
     async def ended(self) -> int:
         """Wait until it is over."""
         return await asyncio.shield(self._over)
+
+    def rank(self, score: int) -> None:
+        """Of the process that stands for it."""
+        if self.process is not None:
+            self.process.rank(score)
 
     def cpu_s(self) -> float:
         """It only sleeps."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.conditions import UNPLUG_S
 from harness.plan import Plan, estimate, expand, latency_key
 from harness.plan.estimate import TRIAL_OVERHEAD_S
 from harness.record import Cell, DeviceFacts, Trial
@@ -112,3 +113,11 @@ def test_idle_for_energy_is_counted_before_and_after_each_timed_trial() -> None:
     trials = tuple(Trial(f"{one.key}-r0", one, 0, 0) for one in (timed, memory))
     plain, idling = estimate(Plan(trials, ())), estimate(Plan(trials, (), idle_seconds=60.0))
     assert idling.seconds - plain.seconds == pytest.approx(120.0)
+
+
+def test_pulling_the_cable_and_a_warm_up_without_a_host_are_counted() -> None:
+    cell = Cell("android:A", VARIANT, "tflite", "cpu", 1, 1, Burst(STEADY, 50))
+    others = (replace(cell, load=Cold()), replace(cell, purpose="memory"))
+    trials = tuple(Trial(f"{one.key}-r0", one, 0, 0) for one in (cell, *others))
+    plain, detached = estimate(Plan(trials, ())), estimate(Plan(trials, (), detached=True))
+    assert detached.seconds - plain.seconds == pytest.approx(UNPLUG_S + 9)

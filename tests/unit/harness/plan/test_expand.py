@@ -266,3 +266,26 @@ def test_ten_thousand_cells_take_less_than_three_seconds_of_cpu(variants, local)
 def test_power_modes_are_those_of_the_delegate(engine, delegate, mode, why) -> None:
     found = obstacle("android", engine, delegate, {"power_mode": mode})
     assert found is None if why is None else why in found
+
+
+def test_an_engine_that_no_runner_brings_to_a_phone_is_left_out(variants):
+    block = MatrixBlock(("tflite", "onnxruntime"))
+    phones = {
+        "android:A": DeviceFacts("android:A", {"runner_engines": "tflite"}),
+        "android:B": DeviceFacts("android:B", {"runner_engines": "onnxruntime, tflite"}),
+    }
+    selector = (DeviceSelector(terms=(("platform", "=", "android"),)),)
+    plan = expand(scenario(block, devices=selector), phones, variants)
+    assert len(plan.trials) == 3
+    (skip,) = plan.skips
+    assert (skip.device_id, "onnxruntime" in skip.what) == ("android:A", True)
+    assert "there is: tflite" in skip.reason
+
+
+def test_what_needs_its_cable_is_left_out_of_a_detached_run(variants, local):
+    loads = (Burst(), Cold())
+    plan = expand(scenario(MatrixBlock(("tflite",)), loads=loads, detached=True), local, variants)
+    assert [trial.cell.load for trial in plan.trials] == [Cold()]
+    assert reasons(plan) == {
+        "net/fp32 tflite cpu t1 b1 burst": "local cannot measure without its cable"
+    }

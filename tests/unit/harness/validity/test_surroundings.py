@@ -14,12 +14,13 @@ from harness.validity import surroundings
 )
 def test_something_in_front_of_the_runner(values, covered):
     trace = Trace(np.arange(len(values), dtype=np.int64), np.array(values))
-    found = [item.id for item in surroundings.app_covered(trace)]
-    assert found == (["APP-COVERED"] if covered else [])
+    for channels in ((trace, None), (None, trace), (trace, trace)):
+        found = [item.id for item in surroundings.app_covered(*channels)]
+        assert found == (["APP-COVERED"] if covered else [])
 
 
 def test_a_phone_that_does_not_tell_is_no_finding():
-    assert list(surroundings.app_covered(None)) == []
+    assert list(surroundings.app_covered(None, None)) == []
 
 
 def test_what_could_not_be_prepared_is_named():
