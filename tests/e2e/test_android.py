@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from device_agents.android.packages import runner_files
 from harness.errors import UserError
 from phones.android.lab import Lab, missing
 
+PACKAGE = "org.benchfarm.runner.tflite"
 LEAVE_ALONE = {"stay_awake": False, "animations": True}
 
 
@@ -97,7 +100,7 @@ def test_a_phone_that_vanishes_ends_only_its_own_trials(
     assert outcomes[lost.serial] == ["OK", "OFFLINE", "OFFLINE"]
     lost.recover()
     lost.connect()
-    time.sleep(0.5)
+    lab.adb("wait-for-device", phone=lost)
     again = benchfarm("run", "--resume", "latest", "--retry-failed", **lab.environment)
     assert again.returncode == 0, again.stderr
 
@@ -177,6 +180,55 @@ def with_onnxruntime(folder: Path) -> Path:
             "sha256": file.sha256,
         }
     (folder / "runners.json").write_text(json.dumps({"runners": listed}))
+    return folder
+
+
+def test_two_builds_of_the_runner_are_installed_side_by_side_and_compared(
+    lab, benchfarm, write_scenario, tmp_path
+) -> None:
+    phone = lab.phones[0]
+    arms = {
+        "reference": {"runner": str(another_build(tmp_path / "old", "b0ld"))},
+        "candidate": {"runner": str(another_build(tmp_path / "new", "bnew"))},
+    }
+    scenario = write_scenario(
+        devices=[f"android:{phone.serial}"],
+        arms=arms,
+        repeats=4,
+        gates={"thermal": "off"},
+        prepare=LEAVE_ALONE,
+    )
+    phone.forget()
+    done = benchfarm("run", scenario, **lab.environment)
+    assert done.returncode == 0, done.stderr
+    trials = trials_of(tmp_path)
+    assert len(trials) == 8
+    assert {trial["outcome"] for trial in trials} == {"OK"}
+    builds = {(one["trial"]["cell"]["arm"], one["trial"]["cell"]["build"]) for one in trials}
+    assert len(builds) == 2
+    assert {f"{PACKAGE}.{build}" for build in ("b0ld", "bnew")} <= set(phone.report()["packages"])
+    compared = benchfarm("compare", "latest", "--by", "arm")
+    assert compared.returncode in (0, 1), compared.stderr
+    assert "candidate" in compared.stdout
+
+
+def another_build(folder: Path, build: str) -> Path:
+    """Our runner for phones under another build's name, as a second checkout would make it."""
+    folder.mkdir()
+    (ours,) = (file for file in runner_files() if file.abi == "arm64-v8a")
+    apk = folder / ours.path.name
+    manifest = f'<manifest package="{PACKAGE}.{build}"/>'
+    with zipfile.ZipFile(apk, "w") as archive:
+        archive.writestr("AndroidManifest.xml", manifest)
+    listed = {
+        "flavour": ours.flavour,
+        "abi": ours.abi,
+        "build": build,
+        "application_id": f"{PACKAGE}.{build}",
+        "size_bytes": apk.stat().st_size,
+        "sha256": hashlib.sha256(apk.read_bytes()).hexdigest(),
+    }
+    (folder / "runners.json").write_text(json.dumps({"runners": {apk.name: listed}}))
     return folder
 
 

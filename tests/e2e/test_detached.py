@@ -102,7 +102,7 @@ def well(lab: Lab, phone: PhoneHandle) -> None:
     phone.recover()
     phone.set("plugged", True)
     server = AdbServer(int(lab.environment["ANDROID_ADB_SERVER_PORT"]))
-    patience = time.monotonic() + 20
+    patience = time.monotonic() + 60
     while time.monotonic() < patience:
         within = Deadline(SystemClock(), 5)
         known = {one.serial: one.state for one in server.transports(within, CancelToken())}
