@@ -119,6 +119,29 @@ def holder(device_id: str) -> LeaseInfo | None:
         return None
 
 
+def held_elsewhere() -> int:
+    """Devices of this host that other processes hold now; 0 where the folder cannot be read."""
+    count = 0
+    with suppress(OSError):
+        for path in lease_folder().glob("*.lease"):
+            count += _is_held_elsewhere(path)
+    return count
+
+
+def _is_held_elsewhere(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _SAFE_FLAGS)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read_info(descriptor).pid != os.getpid()
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def lease_folder() -> Path:
     """``BENCHFARM_LEASES``, or a folder for all users below the one for temporary files."""
     named = os.environ.get("BENCHFARM_LEASES")

@@ -9,19 +9,23 @@ from harness.channels import AMBIENT_TEMPERATURE, HOST_BUSY, NEIGHBOUR_TRIALS
 from harness.clock import Clock
 from harness.conditions import Ambient
 from harness.device import Reading
+from harness.fleet.lease import held_elsewhere
 from harness.fleet.thermometer import Thermometer, thermometer
 from harness.record import ChannelRecord
 from harness.units import NS_PER_S
 
 _CONDUCTING_ALONE = "local"
+#: Other processes come and go slowly.
+_LOOK_EVERY_NS = 2 * NS_PER_S
 
 
 class LabSurroundings:
     """Implements :class:`harness.conductor.around.Surroundings`.
 
     Load and neighbours are read where they mean something: on a device that is not the lab machine
-    itself, and where more than one device is measured. Neighbours are the trials of this process;
-    other processes show in the load.
+    itself, and where more than one device is measured. Neighbours are the other trials of this
+    process, and every device that another process of this host has leased: whether that one
+    measures at the moment is not known.
     """
 
     def __init__(self, ambient: Ambient | None, devices: Sequence[str], clock: Clock) -> None:
@@ -30,6 +34,7 @@ class LabSurroundings:
         self._with_host = list(devices) != [_CONDUCTING_ALONE]
         self._lock = threading.Lock()
         self._running = 0
+        self._elsewhere, self._looked_at_ns = 0, -_LOOK_EVERY_NS
 
     def open(self, device_id: str, rate_hz: float) -> LabReadings:
         """For a trial that begins now."""
@@ -57,10 +62,13 @@ class LabSurroundings:
         """Whether the lab machine's load is read."""
         return self._with_host
 
-    @property
-    def running(self) -> int:
-        """Trials that run now."""
-        return self._running
+    def neighbours(self) -> int:
+        """What else is measured on this host, for one of its trials."""
+        now_ns = self._clock.monotonic_ns()
+        with self._lock:
+            if now_ns - self._looked_at_ns >= _LOOK_EVERY_NS:
+                self._looked_at_ns, self._elsewhere = now_ns, held_elsewhere()
+            return self._running - 1 + self._elsewhere
 
     def ended(self) -> None:
         """A trial is over."""
@@ -86,7 +94,7 @@ class LabReadings:
             found.append(_channel(AMBIENT_TEMPERATURE, "degC", meter.source, meter.unavailable))
         if self._lab.with_host:
             found.append(_channel(HOST_BUSY, "percent", "times of all processors"))
-            found.append(_channel(NEIGHBOUR_TRIALS, "trials", "this process"))
+            found.append(_channel(NEIGHBOUR_TRIALS, "trials", "this process, leases of others"))
         return found
 
     def read(self) -> Sequence[Reading]:
@@ -99,7 +107,7 @@ class LabReadings:
         if self._lab.thermometer is not None:
             found[AMBIENT_TEMPERATURE] = self._lab.thermometer.celsius()
         if self._lab.with_host:
-            found[NEIGHBOUR_TRIALS] = float(self._lab.running - 1)
+            found[NEIGHBOUR_TRIALS] = float(self._lab.neighbours())
             found[HOST_BUSY] = self._host_busy_percent(now_ns, last_ns)
         return [Reading(name, now_ns, value) for name, value in found.items() if value is not None]
 

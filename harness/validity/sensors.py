@@ -65,7 +65,7 @@ def neighbour_load(traces: Traces, part: TimedPart, host_cores: float) -> Iterat
         return
     share = float(busy.mean()) / 100.0 / host_cores
     if share > BUSY_SHARE:
-        others = f", with {trials.mean():.1f} trials on other devices" if len(trials) else ""
+        others = f", with {trials.mean():.1f} other devices measured" if len(trials) else ""
         yield finding(
             "NEIGHBOUR-LOAD",
             f"the lab machine's {host_cores:g} cores were {format_percent(share)} busy on "

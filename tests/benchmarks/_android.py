@@ -33,7 +33,7 @@ from harness.record import (  # noqa: E402
 )
 from harness.scenario import Burst, Gates, Load, Prepare, Require, Warmup  # noqa: E402
 from harness.store.store import ResultsStore  # noqa: E402
-from harness.variant import ModelFormat, Variant  # noqa: E402
+from harness.variant import ENGINE_FORMATS, Variant  # noqa: E402
 from phones.android.lab import Lab, PhoneHandle  # noqa: E402
 
 #: The scripted runner takes any file for a model.
@@ -71,6 +71,12 @@ class Bench:
         self.model.write_bytes(data)
         self.digest = hashlib.sha256(data).hexdigest()
 
+    def use(self, model: Path) -> None:
+        """A model that stands somewhere."""
+        import hashlib
+
+        self.model, self.digest = model, hashlib.sha256(model.read_bytes()).hexdigest()
+
     def agent(self) -> AndroidAgent:
         """An agent for the lab's adb server."""
         server = AdbServer(int(self.lab.environment["ANDROID_ADB_SERVER_PORT"]))
@@ -86,13 +92,15 @@ class Bench:
         load: Load | None = None,
         prepare: Prepare = Prepare(),  # noqa: B008 - frozen
         rate_hz: float = 5.0,
+        engine: str = "tflite",
     ) -> TrialRecord:
         """One trial; its record, whatever happened."""
         load = load or Burst(Warmup(rule="fixed", min_seconds=0, min_inferences=3), inferences=30)
         variant = Variant(
-            "scripted", "fp32", ModelFormat.TFLITE, self.digest, self.model.stat().st_size, "fp32"
+            *("scripted", "fp32", ENGINE_FORMATS[engine]),
+            *(self.digest, self.model.stat().st_size, "fp32"),
         )
-        cell = Cell(device.device_id, variant, "tflite", "cpu", 1, 1, load)
+        cell = Cell(device.device_id, variant, engine, "cpu", 1, 1, load)
         self._count += 1
         trial = Trial(f"{cell.key}-r{self._count}", cell, self._count, 0)
         store = ResultsStore(self.folder / "results")

@@ -13,6 +13,7 @@ from harness.channels import AMBIENT_TEMPERATURE, HOST_BUSY, NEIGHBOUR_TRIALS
 from harness.clock import ManualClock
 from harness.conditions import Ambient
 from harness.errors import UserError
+from harness.fleet.lease import Lease
 from harness.fleet.surroundings import LabReadings, LabSurroundings
 from harness.fleet.thermometer import FileSensor, SerialSensor, thermometer
 
@@ -46,6 +47,22 @@ def test_neighbours_are_the_other_trials(clock) -> None:
     second.close()
     clock.advance(10**9)
     assert values(first)[NEIGHBOUR_TRIALS] == 0
+
+
+def test_devices_that_another_process_has_leased_are_neighbours(clock, hold_elsewhere) -> None:
+    lab = LabSurroundings(None, PHONES, clock)
+    with Lease.acquire(PHONES[0], "mine"):
+        readings = lab.open(PHONES[0], 1.0)
+        assert values(readings)[NEIGHBOUR_TRIALS] == 0
+        child = hold_elsewhere("android:3", "theirs")
+        clock.advance(10**9)
+        assert values(readings)[NEIGHBOUR_TRIALS] == 0  # not looked for again yet
+        clock.advance(10**9)
+        assert values(readings)[NEIGHBOUR_TRIALS] == 1
+        child.kill()
+        child.wait()
+        clock.advance(2 * 10**9)
+        assert values(readings)[NEIGHBOUR_TRIALS] == 0
 
 
 def test_load_of_the_lab_machine(clock, monkeypatch) -> None:
