@@ -23,6 +23,7 @@ from device_agents.android.state import read_state
 from device_agents.android.store import PhoneStore
 from device_agents.android.telemetry import AndroidTelemetry
 from device_agents.android.undo import UndoLog
+from device_agents.local.percent import Percent
 from harness.clock import CancelToken, Clock, Deadline
 from harness.device import Runner
 from harness.errors import CapabilityMissing, DeviceError, HarnessError
@@ -74,8 +75,7 @@ class AndroidDevice:
         self._runners: list[AndroidRunner] = []
         self._telemetry: AndroidTelemetry | None = None
         self._prepared = False
-        self._tell: Callable[[str], None] = lambda _text: None
-        self._shown_percent = -1
+        self._progress = Percent()
 
     def facts(self, deadline: Deadline, cancel: CancelToken) -> DeviceFacts:
         """Model, chip, system, processor, memory, battery; see facts.py."""
@@ -118,17 +118,11 @@ class AndroidDevice:
 
     def push(self, source: Path, digest: str, deadline: Deadline, cancel: CancelToken) -> bool:
         """Send the file unless the phone has it; False if it was there already."""
-        return self._store.push(source, digest, deadline, cancel, self._show)
+        return self._store.push(source, digest, deadline, cancel, self._progress)
 
     def tell_progress(self, tell: Callable[[str], None]) -> None:
         """Say how far a push is, at most once per percent."""
-        self._tell = tell
-
-    def _show(self, sent: int, total: int) -> None:
-        percent = 100 * sent // total if total else 100
-        if percent != self._shown_percent:
-            self._shown_percent = percent
-            self._tell(f"{percent} %")
+        self._progress = Percent(tell)
 
     def launch(self, engine: str, deadline: Deadline, cancel: CancelToken) -> AndroidRunner:
         """Start a fresh runner process; installs the runner first where it is missing."""

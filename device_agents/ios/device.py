@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,9 @@ from device_agents.ios.parse.values import TunnelKind, ios_version, tunnel_kind
 from device_agents.ios.phone import Connections, Phone
 from device_agents.ios.store import PhoneStore
 from device_agents.ios.telemetry import IosTelemetry
+from device_agents.local.percent import Percent
 from harness.clock import CancelToken, Clock, Deadline
+from harness.device import Runner
 from harness.errors import CapabilityMissing, HarnessError
 from harness.record import DeviceFacts, DeviceState
 from harness.scenario import Prepare
@@ -42,6 +45,7 @@ class IosDevice:
         self._tunnel: TunnelKind | None = None
         self._runners: list[IosRunner] = []
         self._prepared = False
+        self._progress = Percent()
 
     def facts(self, deadline: Deadline, cancel: CancelToken) -> DeviceFacts:
         """Model, chip, iOS, memory, battery, developer services; see facts.py."""
@@ -64,12 +68,17 @@ class IosDevice:
         return tuple(unmet)
 
     def restore(self, deadline: Deadline) -> None:
-        """End what still runs."""
-        self._end_runners()
+        """End what still runs, unless the phone is left alone with it."""
+        if not self._phone.left_alone:
+            self._end_runners()
 
     def push(self, source: Path, digest: str, deadline: Deadline, cancel: CancelToken) -> bool:
         """Send the file unless the app has it; False if it was there already."""
-        return self._store.push(source, digest, deadline, cancel)
+        return self._store.push(source, digest, deadline, cancel, self._progress)
+
+    def tell_progress(self, tell: Callable[[str], None]) -> None:
+        """Say how far a push is, at most once per percent."""
+        self._progress = Percent(tell)
 
     def launch(self, engine: str, deadline: Deadline, cancel: CancelToken) -> IosRunner:
         """Start a fresh runner process, or wait for a person to open the app."""
@@ -87,20 +96,49 @@ class IosDevice:
         """The battery gauge; what only an app can read comes from the runner."""
         return IosTelemetry(self._phone, rate_hz)
 
+    def detach(
+        self, runner: Runner, seconds: float, deadline: Deadline, cancel: CancelToken
+    ) -> str:
+        """Let go of the phone; nothing was set on it that would have to be kept."""
+        if not isinstance(runner, IosRunner):
+            raise CapabilityMissing(self.device_id, "this runner is not one of an iPhone")
+        self._close_developer()
+        self._phone.leave()
+        return runner.way()
+
+    def is_back(self, deadline: Deadline, cancel: CancelToken) -> bool:
+        """Whether usbmuxd has the phone and it talks to us; iOS may want it unlocked first."""
+        return self._phone.is_there(deadline, cancel)
+
+    def attach(self, deadline: Deadline, cancel: CancelToken) -> None:
+        """Take hold of it again."""
+        self._phone.come_back()
+
+    def runner_again(self, way: str, deadline: Deadline, cancel: CancelToken) -> Runner | None:
+        """The runner that was left, by its process and its port."""
+        runner = IosRunner.found(self._phone, self._developer, way, cancel)
+        if runner is not None:
+            self._runners.append(runner)
+        return runner
+
     def close(self) -> None:
         """End the runners, let go of the phone."""
+        if self._phone.left_alone:
+            return
         self._end_runners()
+        self._close_developer()
+        self._phone.disconnect()
+        self._prepared = False
 
+    # --- inside -----------------------------------------------------------------------------
+
+    def _close_developer(self) -> None:
         async def close(_: Connections) -> None:
             await self._developer.close()
 
         with suppress(HarnessError):
             deadline = Deadline(self._clock, _CLOSE_TIMEOUT_S)
             self._phone.call_once("disconnect", close, deadline, CancelToken())
-        self._phone.disconnect()
-        self._prepared = False
-
-    # --- inside -----------------------------------------------------------------------------
 
     def _tunnel_kind(self, deadline: Deadline, cancel: CancelToken) -> TunnelKind:
         if self._tunnel is None:

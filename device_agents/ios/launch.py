@@ -6,6 +6,7 @@ port and takes the token from a file in its Documents, which it deletes.
 
 from __future__ import annotations
 
+import json
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from device_agents.ios.developer import Developer
 from device_agents.ios.ending import explain
 from device_agents.ios.errors import names_of
 from device_agents.ios.parse.reports import Death
-from device_agents.ios.parse.values import TunnelKind
+from device_agents.ios.parse.values import TUNNELS, TunnelKind
 from device_agents.ios.phone import Connections, Phone
 from device_agents.ios.store import TOKEN_FILE, PhoneStore
 from device_agents.local.socket_link import SocketLink
@@ -140,6 +141,29 @@ class IosRunner:
                 return None
             self._phone.clock.sleep(min(_TRY_EVERY_S, deadline.remaining_s), cancel)
         return self._ended
+
+    def way(self) -> str:
+        """What another process of this host needs to find it again; see :meth:`found`."""
+        tunnel = self._way.tunnel if self._way is not None else None
+        known = {"token": self.token, "port": self.port, "pid": self.pid, "tunnel": tunnel}
+        return json.dumps(known)
+
+    @classmethod
+    def found(
+        cls, phone: Phone, developer: Developer, way: str, cancel: CancelToken
+    ) -> IosRunner | None:
+        """The runner that :meth:`way` described; None when it does not run any more."""
+        try:
+            known = json.loads(way)
+            token, port, pid = str(known["token"]), int(known["port"]), known["pid"]
+            tunnel = TUNNELS.get(str(known["tunnel"]))
+        except (ValueError, KeyError, TypeError):
+            return None
+        runner = cls(phone, Way(developer, tunnel) if tunnel is not None else None)
+        runner.token, runner.port, runner.pid = token, port, pid
+        runner._taken = True
+        runs = runner._is_alive(cancel)
+        return runner if runs or (runs is None and runner._listens(cancel)) else None
 
     # --- inside -----------------------------------------------------------------------------
 

@@ -124,6 +124,7 @@ class Phone:
         self.device_id, self.udid, self.clock = device_id, udid, clock
         self.connections = Connections(device_id, udid)
         self._gone = False
+        self.left_alone = False  #: no call reaches the phone until :meth:`come_back`
 
     def call(self, what: str, ask: Ask[T], deadline: Deadline, cancel: CancelToken) -> T:
         """Ask; ``what`` completes "cannot ..."."""
@@ -136,6 +137,23 @@ class Phone:
             return await ask(self.connections)
 
         return self._run(once, what, deadline, cancel)
+
+    def leave(self) -> None:
+        """Let go of the phone: its cable is taken off."""
+        self.disconnect()
+        self.left_alone = True
+
+    def is_there(self, deadline: Deadline, cancel: CancelToken) -> bool:
+        """Whether a phone that was left is back, and unlocked where it asks for that."""
+
+        async def look() -> bool:
+            return await self.connections.is_listed() and bool(await self.connections.lockdown())
+
+        return LOOP.call(look, self.device_id, "look for the phone", deadline, cancel)
+
+    def come_back(self) -> None:
+        """The phone is there again."""
+        self.left_alone = self._gone = False
 
     def disconnect(self) -> None:
         """Close every connection."""
@@ -150,6 +168,8 @@ class Phone:
         deadline: Deadline,
         cancel: CancelToken,
     ) -> T:
+        if self.left_alone:
+            raise DeviceUnavailable(self.device_id, "it is left alone while it measures")
         try:
             return LOOP.call(make, self.device_id, what, deadline, cancel)
         except BaseException:

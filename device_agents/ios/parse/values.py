@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from device_agents.android.parse.text import printable
 from device_agents.ios.parse.models import MODELS
@@ -13,6 +13,7 @@ Value = str | int | float | bool
 #: How developer services are reached: by lockdownd before iOS 17, by a tunnel that root opens for
 #: 17.0 to 17.3, by a tunnel within this process from 17.4 on.
 TunnelKind = Literal["lockdown", "privileged", "userspace"]
+TUNNELS: dict[str, TunnelKind] = {kind: kind for kind in get_args(TunnelKind)}
 #: A value of lockdownd that only simulated phones have.
 SIMULATED = "BenchfarmSimulated"
 

@@ -247,8 +247,8 @@ class TestSurroundings:
         assert len(told) == found
         if found:
             assert told[0] == (
-                "the lab machine's 2 cores were 75.0 % busy on average, with 3.0 trials on other "
-                "devices"
+                "the lab machine's 2 cores were 75.0 % busy on average, with 3.0 other "
+                "devices measured"
             )
 
     def test_unknown_cores_judge_nothing(self, evidence) -> None:
