@@ -159,15 +159,27 @@ class PhoneStore:
 async def _copy(
     documents: AfcService, data: BinaryIO, target: str, size: int, progress: Progress
 ) -> str:
-    """Send a file in pieces; the SHA-256 of what was sent."""
+    """Send a file in pieces; the SHA-256 of what was sent.
+
+    While one piece is under way the next is read and hashed.
+    """
     digest, sent = hashlib.sha256(), 0
+
+    def take() -> bytes:
+        piece = data.read(_CHUNK_BYTES)
+        digest.update(piece)
+        return piece
+
+    piece = await asyncio.to_thread(take)
     handle = await documents.fopen(target, "w")
     try:
-        while piece := await asyncio.to_thread(data.read, _CHUNK_BYTES):
-            hashed = asyncio.to_thread(digest.update, piece)
-            await asyncio.gather(hashed, documents.fwrite(handle, piece))
+        while piece:
+            _, following = await asyncio.gather(
+                documents.fwrite(handle, piece), asyncio.to_thread(take)
+            )
             sent += len(piece)
             progress(sent, size)
+            piece = following
     finally:
         with suppress(Exception):
             await documents.fclose(handle)

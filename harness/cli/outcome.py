@@ -51,6 +51,13 @@ def conclude(results: Path, ended: Ended, output: str = "table") -> int:
             err=True,
         )
         return EXIT_INTERRUPTED
+    failed = sum(record.outcome is Outcome.FAILED for record in run.records())
+    if failed:
+        click.echo(
+            f"{failed} trial{'s' * (failed != 1)} failed. Measure again: "
+            f"benchfarm run --resume {run.run_id} --retry-failed --results {results}",
+            err=True,
+        )
     if exceeded:
         return EXIT_LIMIT_EXCEEDED
     return EXIT_INCOMPLETE if unchecked or incomplete(run) else 0
