@@ -1,8 +1,9 @@
 """Files in the runner app's Documents: each named by the SHA-256 of its bytes.
 
 They go over plain usbmux, never through a tunnel, which is many times slower. AFC has no digests:
-the bytes are hashed here as they are sent, the size is compared there, and the runner hashes what
-it loads.
+the bytes are hashed here as they go into the encrypted stream, which lets none be changed on the
+way, and the phone's size is compared. Only then does a file get its name. A file that was hashed
+once and has not changed since is not hashed again for the next phone.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ TOKEN_FILE = "/Documents/benchfarm.token"  # noqa: S105 - a name, no secret
 MARGIN_BYTES = 200 * 1024 * 1024
 _CHUNK_BYTES = 4 << 20
 
+#: What files of this host were when they had which SHA-256: device, inode, size, time of change.
+_Identity = tuple[int, int, int, int]
+_HASHED: dict[_Identity, str] = {}
+
 #: Told how many bytes of how many are sent.
 Progress = Callable[[int, int], None]
 
@@ -39,8 +44,6 @@ class PhoneStore:
 
     def __init__(self, phone: Phone) -> None:
         self._phone = phone
-        self._there: set[str] = set()
-        self._made = False
 
     def push(
         self,
@@ -55,7 +58,7 @@ class PhoneStore:
         Raises DeviceError when it does not fit, or is not what its digest says.
         """
         try:
-            size = source.stat().st_size
+            size = _identity(source)[2]
         except OSError as error:
             raise self._unreadable(source, error) from error
 
@@ -84,12 +87,6 @@ class PhoneStore:
             await documents.rm_single(TOKEN_FILE, force=True)
 
         self._phone.call("look into the app's Documents", tidy, deadline, cancel)
-        self._made = True
-
-    def forget(self) -> None:
-        """Look again what is there."""
-        self._there.clear()
-        self._made = False
 
     async def _send(
         self, connections: Connections, source: Path, digest: str, size: int, progress: Progress
@@ -98,13 +95,23 @@ class PhoneStore:
         documents = await connections.documents()
         if await _size_there(documents, target) == size:
             return False
-        await self._require_space(connections, source.name, size)
-        await documents.makedirs(STORE)
         part = f"{target}.{secrets.token_hex(4)}.part"
         try:
+            before = _identity(source)
+            hasher = hashlib.sha256()
+            known = _HASHED.get(before) == digest
             with source.open("rb") as data:
-                sent = await _copy(documents, data, part, size, progress)
-            self._require_same(source, digest, sent, size, await _size_there(documents, part))
+                first, _, _ = await asyncio.gather(
+                    asyncio.to_thread(data.read, _CHUNK_BYTES),
+                    self._require_space(connections, source.name, size),
+                    documents.makedirs(STORE),
+                )
+                look = _skip if known else hasher.update
+                await _copy(documents, first, data, part, look, lambda sent: progress(sent, size))
+            same = known and _identity(source) == before or hasher.hexdigest() == digest
+            if not same or await _size_there(documents, part) != size:
+                raise self._changed(source, digest)
+            _HASHED[before] = digest
             await documents.rename(part, target)
         except OSError as error:
             if error.filename == str(source):
@@ -140,15 +147,12 @@ class PhoneStore:
                 f"free, but the phone has {format_mib(free)} MiB; make room on it",
             )
 
-    def _require_same(
-        self, source: Path, digest: str, sent: str, size: int, there: int | None
-    ) -> None:
-        """Raise DeviceError unless the bytes that were meant arrived."""
-        if sent != digest or there != size:
-            raise DeviceError(
-                self._phone.device_id,
-                f"{source} has another SHA-256 than {digest[:12]}...; delete it and run again",
-            )
+    def _changed(self, source: Path, digest: str) -> DeviceError:
+        """Other bytes arrived than were meant."""
+        return DeviceError(
+            self._phone.device_id,
+            f"{source} has another SHA-256 than {digest[:12]}...; delete it and run again",
+        )
 
     def _unreadable(self, source: Path, error: OSError) -> DeviceError:
         return DeviceError(
@@ -157,33 +161,44 @@ class PhoneStore:
 
 
 async def _copy(
-    documents: AfcService, data: BinaryIO, target: str, size: int, progress: Progress
-) -> str:
-    """Send a file in pieces; the SHA-256 of what was sent.
+    documents: AfcService,
+    first: bytes,
+    data: BinaryIO,
+    target: str,
+    look: Callable[[bytes], None],
+    progress: Callable[[int], None],
+) -> None:
+    """Send a file whose ``first`` piece was read already.
 
-    While one piece is under way the next is read and hashed.
+    While one piece is under way ``look`` is shown it, and the next is read.
     """
-    digest, sent = hashlib.sha256(), 0
+    sent, piece = 0, first
 
-    def take() -> bytes:
-        piece = data.read(_CHUNK_BYTES)
-        digest.update(piece)
-        return piece
+    def look_and_read(piece: bytes) -> bytes:
+        look(piece)
+        return data.read(_CHUNK_BYTES)
 
-    piece = await asyncio.to_thread(take)
     handle = await documents.fopen(target, "w")
     try:
         while piece:
             _, following = await asyncio.gather(
-                documents.fwrite(handle, piece), asyncio.to_thread(take)
+                documents.fwrite(handle, piece), asyncio.to_thread(look_and_read, piece)
             )
             sent += len(piece)
-            progress(sent, size)
+            progress(sent)
             piece = following
     finally:
         with suppress(Exception):
             await documents.fclose(handle)
-    return digest.hexdigest()
+
+
+def _skip(_piece: bytes) -> None:
+    """Nothing to see."""
+
+
+def _identity(source: Path) -> _Identity:
+    is_now = source.stat()
+    return is_now.st_dev, is_now.st_ino, is_now.st_size, is_now.st_mtime_ns
 
 
 async def _size_there(documents: AfcService, path: str) -> int | None:
