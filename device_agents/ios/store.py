@@ -108,7 +108,7 @@ class PhoneStore:
                 )
                 look = _skip if known else hasher.update
                 await _copy(documents, first, data, part, look, lambda sent: progress(sent, size))
-            same = known and _identity(source) == before or hasher.hexdigest() == digest
+            same = (known and _identity(source) == before) or hasher.hexdigest() == digest
             if not same or await _size_there(documents, part) != size:
                 raise self._changed(source, digest)
             _HASHED[before] = digest
