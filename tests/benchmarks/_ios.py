@@ -85,6 +85,11 @@ class Bench:
         finally:
             writer.close("complete")
 
+    def is_kept(self, record: TrialRecord) -> bool:
+        """Whether the store still has a trial's record and samples as they were."""
+        trial = ResultsStore(self.folder / "results").resolve(record.run_id).trial(record.trial.id)
+        return trial.record == record and len(trial.samples()) > 0
+
     def make_well(self) -> None:
         """No faults, and every phone at hand."""
 

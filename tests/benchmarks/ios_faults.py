@@ -1,7 +1,8 @@
 """Every fault at every phase of a trial on a simulated iPhone.
 
-What must hold whatever happens: the trial ends in time, with a record whose cause fits; nothing is
-left in the user's home folder; the next trial works.
+What must hold whatever happens: the trial ends in time, with a record whose cause fits; a trial
+that was finished before is still there; nothing is left in the user's home folder; the next trial
+works.
 """
 
 from __future__ import annotations
@@ -70,9 +71,13 @@ def combinations() -> list[tuple[str, str]]:
 
 
 def run_one(fault: str, when: str) -> Result:
-    """One trial with a fault, and one without after it."""
+    """One trial, one with a fault, and one without after it."""
     profile = "iphone15-ios18" if fault.startswith("tunnel") else "iphone12-ios16"
     with ios.bench(profile) as bench:
+        first = bench.open()
+        earlier = bench.trial(first)
+        first.close()
+        bench.new_model(200_000)  # or nothing would be pushed
         device = bench.open()
         bench.farm.fault(0, f"{fault}@{WHEN[when]}")
         begun = time.monotonic()
@@ -81,6 +86,8 @@ def run_one(fault: str, when: str) -> Result:
         seconds = time.monotonic() - begun
         device.close()
         problems = _judge(record, fault, seconds)
+        if earlier.outcome is not Outcome.OK or not bench.is_kept(earlier):
+            problems.append(f"the earlier trial: {earlier.outcome}, or lost")
         bench.make_well()
         problems += _aftermath(bench)
         return Result(fault, when, seconds, record, tuple(problems))
