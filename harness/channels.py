@@ -68,6 +68,7 @@ BATTERY_POWER = "power.battery_w"
 #: How the source of a channel ends that is only asked while nothing is timed.
 SELDOM = "outside timed regions"
 METER_POWER = "power.meter_w"
+SYSTEM_LOAD = "power.system_load_w"  #: mean since the reading before, as the phone adds it up
 AMBIENT_TEMPERATURE = "lab.ambient_c"
 HOST_BUSY = "host.busy_percent"
 NEIGHBOUR_TRIALS = "host.neighbour_trials"

@@ -322,7 +322,7 @@ class Energy:
     reason of every source that gave no number, ``charging`` what the system said.
     """
 
-    source: str = ""  #: battery, rails, rapl or meter; empty where none gave a number
+    source: str = ""  #: battery, accumulator, rails, rapl or meter; empty where none gave a number
     channels: tuple[str, ...] = ()
     charging: str = "unknown"
     calibration: str = ""  #: how unit and sign of a gauge were found

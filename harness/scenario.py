@@ -279,7 +279,7 @@ class EnergyRequest:
     ``auto`` takes the best source that can be trusted.
     """
 
-    source: Literal["auto", "battery", "rails", "rapl", "meter"] = "auto"
+    source: Literal["auto", "battery", "rails", "rapl", "accumulator", "meter"] = "auto"
     idle_seconds: float = 120.0
     detached: bool = False  #: the cable is out meanwhile
 

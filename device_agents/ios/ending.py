@@ -10,6 +10,7 @@ from harness.errors import DeviceError
 _TRIES, _TRY_EVERY_S = 3, 0.3
 #: The newest reports that are looked into.
 _NEWEST = 6
+_MOVED = b"ping\0"
 UNTOLD = Death("iOS does not say why it ended: somebody closed it, or it ended by itself")
 
 
@@ -31,11 +32,23 @@ def explain(phone: Phone, pid: int, deadline: Deadline, cancel: CancelToken) -> 
     return UNTOLD
 
 
+async def _have_written(connections: Connections, mover: str) -> None:
+    """Have the phone move its reports to where we read them; it says ``ping`` when it has.
+
+    The library's own ``flush`` leaves the connection open.
+    """
+    service = await (await connections.lockdown()).start_lockdown_service(mover)
+    try:
+        await service.recvall(len(_MOVED))
+    finally:
+        await service.close()
+
+
 async def _look(connections: Connections, pid: int) -> Death | None:
     from pymobiledevice3.services.crash_reports import CrashReportsManager
 
     async with CrashReportsManager(await connections.lockdown()) as reports:
-        await reports.flush()
+        await _have_written(connections, reports.crash_mover_service_name)
         names = [name for name in await reports.ls("/") if name.endswith(".ips")]
         written = [((await reports.afc.stat(name))["st_mtime"], name) for name in names]
         for _, name in sorted(written, reverse=True)[:_NEWEST]:

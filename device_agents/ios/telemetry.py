@@ -20,7 +20,6 @@ from harness.errors import DeviceError
 from harness.record import ChannelRecord
 from harness.units import NS_PER_S
 
-SYSTEM_LOAD = channels.power("system_load")
 _MOST_HZ = 1.0
 _CALL_S = 5.0
 #: A phone that does not answer is asked again at most this often.
@@ -69,8 +68,8 @@ class IosTelemetry:
             why = None if value is not None else self._why
             records.append(ChannelRecord(name, _UNITS[name], "host", _SOURCE, why))
         why = None if self._known.load is not None else "this phone has no PowerTelemetryData"
-        load_source = "PowerTelemetryData, mean since the gauge's last update"
-        records.append(ChannelRecord(SYSTEM_LOAD, "W", "host", load_source, why))
+        load_source = "PowerTelemetryData, mean since the reading before (the first: of the moment)"
+        records.append(ChannelRecord(channels.SYSTEM_LOAD, "W", "host", load_source, why))
         for name, (unit, source, reason) in _ELSEWHERE.items():
             records.append(ChannelRecord(name, unit, "host", source, reason))
         return records
@@ -132,8 +131,9 @@ class IosTelemetry:
             if value is not None
         ]
         if battery.load is not None:
-            mean_w = battery.load.mean_w(self._load) if self._load is not None else None
+            first_w = battery.load.now_w
+            mean_w = battery.load.mean_w(self._load) if self._load is not None else first_w
             if mean_w is not None:
-                readings.append(Reading(SYSTEM_LOAD, at_ns, mean_w))
+                readings.append(Reading(channels.SYSTEM_LOAD, at_ns, mean_w))
             self._load = battery.load
         return readings

@@ -127,6 +127,7 @@ class DetachedMeasurement(Measurement):
         self._done_blocks: list[BlockRecord] = []
         self._heard: set[str] = set()
         self._runners_own = frozenset({BATTERY_CURRENT, BATTERY_VOLTAGE})
+        self._kept_back: list[Reading] = []
 
     def run(self, inputs: tuple[str, ...]) -> None:
         """Warm up and measure with the pushed ``inputs``, the device being left alone with it.
@@ -242,6 +243,8 @@ class DetachedMeasurement(Measurement):
             self._send(TelemetryRequest(0))
             self._send(Ack(seq))
         self._ping()
+        told = self._own.told
+        self._take([one for one in self._kept_back if one.channel not in told])
 
     def _receive_program(self) -> int:
         """Everything up to the end of a program; the number of that message."""
@@ -275,9 +278,11 @@ class DetachedMeasurement(Measurement):
         """What the runner reads alone is left out.
 
         That is current and voltage, which others may read in another unit, and everything else it
-        tells of the time without the cable: its readings come late, and a channel is in order.
+        tells of the time without the cable: its readings come late, and a channel is in order. What
+        it might have told and did not is taken at the end.
         """
         kept = [one for one in readings if one.channel not in self._runners_own]
+        self._kept_back += [one for one in readings if one.channel in self._runners_own]
         self._heard.update(one.channel for one in kept)
         self._take(kept)
 

@@ -42,6 +42,7 @@ _MEANINGS = {
     "self.rss_bytes": _Meaning(channels.RSS, "bytes", float),
     "self.rss_peak_bytes": _Meaning(channels.RSS_PEAK, "bytes", float),
     "self.available_bytes": _Meaning(channels.AVAILABLE, "bytes", float),
+    "device.battery_plugged": _Meaning(channels.BATTERY_PLUGGED, "0 or 1", float),
     "device.low_power_mode": _Meaning(channels.LOW_POWER, "0 or 1", float),
     "device.brightness_percent": _Meaning(channels.BRIGHTNESS, "percent", float),
 }
@@ -55,6 +56,7 @@ class OwnReadings:
     def __init__(self, outside: Sequence[ChannelRecord], *, alone: bool = False) -> None:
         """``alone``: nobody reads the device from outside while the runner works."""
         self._channels = {item.name: item for item in outside}
+        self._told: set[str] = set()
         self._taken = {
             item.name
             for item in outside
@@ -65,6 +67,11 @@ class OwnReadings:
     def channels(self) -> tuple[ChannelRecord, ...]:
         """All channels, with those that the runner filled."""
         return tuple(self._channels.values())
+
+    @property
+    def told(self) -> frozenset[str]:
+        """The channels of which the runner told."""
+        return frozenset(self._told)
 
     def lack(self, channel: str) -> bool:
         """Whether a channel is not read from outside while something is timed."""
@@ -83,6 +90,7 @@ class OwnReadings:
 
     def _note(self, meaning: _Meaning, name: str) -> None:
         """The channel's record names the runner, beside who else fills it."""
+        self._told.add(meaning.channel)
         source = f"the runner's {name}"
         known = self._channels.get(meaning.channel)
         if known is not None and known.unavailable is None:

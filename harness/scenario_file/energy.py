@@ -12,7 +12,7 @@ ENERGY = Record(
     EnergyRequest,
     {
         "source": Key(
-            Choice(("auto", "battery", "rails", "rapl", "meter")),
+            Choice(("auto", "battery", "rails", "rapl", "accumulator", "meter")),
             "where power is read: auto takes the best that can be trusted",
         ),
         "idle_seconds": Key(

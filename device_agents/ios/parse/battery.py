@@ -24,6 +24,7 @@ class Accumulator:
 
     total: int
     count: int
+    now_w: float | None = None  #: the last of them, in watts
 
     def mean_w(self, before: Accumulator) -> float | None:
         """Mean power since ``before``; None where nothing was added or the count began anew."""
@@ -122,7 +123,8 @@ def _load(telemetry: Any) -> Accumulator | None:
     count = whole(telemetry, "SystemLoadAccumulatorCount")
     if total is None or count is None or total < 0 or count < 0:
         return None
-    return Accumulator(total, count)
+    last = whole(telemetry, "SystemLoad")
+    return Accumulator(total, count, None if last is None or last < 0 else last / 1000.0)
 
 
 def _within(value: float | None, least: float, most: float) -> float | None:

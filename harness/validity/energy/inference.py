@@ -48,6 +48,7 @@ class SourceKind(StrEnum):
     BATTERY = "battery"  #: its own gauge, refused unless the device runs on its battery
     RAILS = "rails"  #: counters behind the battery: charging does not matter
     RAPL = "rapl"  #: counters of a PC's processor
+    ACCUMULATOR = "accumulator"  #: a phone's own mean of its load, refused as the gauge is
     METER = "meter"  #: outside the device; has to be shown to follow its load
 
 
@@ -56,6 +57,7 @@ GAIN: dict[SourceKind, float | None] = {
     SourceKind.BATTERY: 0.05,
     SourceKind.RAILS: None,
     SourceKind.RAPL: None,
+    SourceKind.ACCUMULATOR: None,
     SourceKind.METER: 0.02,
 }
 
@@ -79,15 +81,16 @@ class PowerReadings(Protocol):
 class TrialEnergy:
     """Energy of one trial; ``*_j`` are joules per inference, uncertainties standard ones.
 
-    ``net_j`` is None where the run is not told from idle; a finding then says so. ``how`` tells
-    how unit and sign of a gauge were found, empty for other sources.
+    ``net_j`` is None where the run is not told from idle, ``idle_w`` where idle was not read by
+    itself; a finding then says so. ``how`` tells how unit and sign of a gauge were found, empty for
+    other sources.
     """
 
     source: SourceKind
     inferences: int
     seconds: float
     period_s: float
-    idle_w: float
+    idle_w: float | None
     run_w: float
     gross_j: float
     net_j: float | None
@@ -153,7 +156,7 @@ def gauge_energy(
         power = battery_power(current, voltage, windows, reported, known_sign, charge)
         how = f"discharge is {'+' if power.calibration.discharge_sign > 0 else '-'}, by "
         how += f"{power.calibration.how}; 1 unit is {power.calibration.amperes_per_unit:g} A"
-        return _trial(power.held, windows, inferences, SourceKind.BATTERY, how)
+        return steady_energy(power.held, windows, inferences, SourceKind.BATTERY, how)
     except Refused as refused:
         return refused.refusal
 
@@ -161,7 +164,7 @@ def gauge_energy(
 def meter_energy(power: Trace, windows: Windows, inferences: int) -> TrialEnergy | Refusal:
     """Energy from an external meter's watts; refused unless they follow the device's load."""
     try:
-        found = _trial(held(usable(power), windows), windows, inferences, SourceKind.METER)
+        found = steady_energy(held(usable(power), windows), windows, inferences, SourceKind.METER)
     except Refused as refused:
         return refused.refusal
     if found.net_j is None or found.net_j <= 0:
@@ -182,7 +185,7 @@ def counter_energy(
 ) -> TrialEnergy | Refusal:
     """Energy from a counter in microjoules (RAPL, power rails); valid while charging, too."""
     try:
-        return _trial(counter(microjoules, windows, wraps_at), windows, inferences, source)
+        return steady_energy(counter(microjoules, windows, wraps_at), windows, inferences, source)
     except Refused as refused:
         return refused.refusal
 
@@ -219,9 +222,10 @@ def _half_width(values: Sequence[float], *others: float) -> float | None:
     return math.hypot(run, *others)
 
 
-def _trial(
+def steady_energy(
     power: PowerReadings, windows: Windows, inferences: int, source: SourceKind, how: str = ""
 ) -> TrialEnergy:
+    """Energy of the run by a source that tells its mean, and those of idle. Raises Refused."""
     if inferences < 1 or windows.run.seconds <= 0:
         raise Refused(RefusalCode.TOO_FEW, "nothing was timed, so there is no energy per inference")
     before, run, after = (power.mean(span) for span in windows.all)

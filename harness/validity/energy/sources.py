@@ -3,7 +3,8 @@
 A source takes the channels that are its own and gives an energy, a refusal, or None where the
 device has no such thing. With ``auto`` the first of :data:`ORDER` that gives a number counts: an
 external meter sees the whole device and nothing disturbs it, rails are exact for what they feed, a
-processor's counters leave out the rest of the machine, and a gauge needs a device off the charger.
+processor's counters leave out the rest of the machine, and a phone's accumulators and its gauge
+need a device off the charger.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from harness.channels import (
     BATTERY_PLUGGED,
     BATTERY_VOLTAGE,
     METER_POWER,
+    SYSTEM_LOAD,
 )
 from harness.findings import Finding, finding
 from harness.record import ChannelRecord, Energy
 from harness.stats.traces import Trace
-from harness.units import NS_PER_S
+from harness.validity.energy.accumulator import accumulated, accumulator_energy
 from harness.validity.energy.battery import Reported
 from harness.validity.energy.inference import (
     COVERAGE,
@@ -37,7 +39,13 @@ from harness.validity.energy.inference import (
 from harness.validity.energy.refusal import Refusal, RefusalCode
 from harness.validity.energy.series import FloatArray, Series, Windows, usable
 
-ORDER = (SourceKind.METER, SourceKind.RAILS, SourceKind.RAPL, SourceKind.BATTERY)
+ORDER = (
+    SourceKind.METER,
+    SourceKind.RAILS,
+    SourceKind.RAPL,
+    SourceKind.ACCUMULATOR,
+    SourceKind.BATTERY,
+)
 #: RAPL's domains that make up a processor: packages with their memory, or the whole platform.
 _PLATFORM, _PACKAGE, _MEMORY = "power.psys_w", "power.package-", ".dram_w"
 _MICRO = 1e-6
@@ -72,7 +80,8 @@ _Source = Callable[[PowerEvidence, Windows, int], _Answer | None]
 
 def power_channels(channels: Sequence[ChannelRecord]) -> frozenset[str]:
     """The names of the channels that any source looks at."""
-    fixed = {BATTERY_CURRENT, BATTERY_VOLTAGE, BATTERY_CHARGE, BATTERY_PLUGGED, METER_POWER}
+    battery = {BATTERY_CURRENT, BATTERY_VOLTAGE, BATTERY_CHARGE, BATTERY_PLUGGED}
+    fixed = battery | {METER_POWER, SYSTEM_LOAD}
     return frozenset(
         item.name
         for item in channels
@@ -135,8 +144,9 @@ def _measured(
     metrics = {
         "energy_gross_j": found.gross_j,
         "power_mean_w": found.run_w,
-        "power_idle_w": found.idle_w,
     }
+    if found.idle_w is not None:
+        metrics["power_idle_w"] = found.idle_w
     intervals: dict[str, tuple[float, ...]] = {
         "energy_gross_j": _interval(found.gross_j, gross_error)
     }
@@ -200,8 +210,24 @@ def _rapl(evidence: PowerEvidence, windows: Windows, inferences: int) -> _Answer
     names = (_PLATFORM,) if _PLATFORM in found else tuple(found)
     if not names:
         return None
-    parts = [_accumulated(usable(evidence.traces[name])) for name in names]
+    parts = [accumulated(usable(evidence.traces[name])) for name in names]
     return names, _counted(parts, windows, inferences, SourceKind.RAPL)
+
+
+_FED = Refusal(
+    RefusalCode.CHARGING,
+    "a charger or USB power was connected; cut it, measure over Wi-Fi, or use rails or an external "
+    "meter",
+)
+
+
+def _accumulator(evidence: PowerEvidence, windows: Windows, inferences: int) -> _Answer | None:
+    load = evidence.traces.get(SYSTEM_LOAD)
+    if load is None:
+        return None
+    if reported(evidence, windows) != "discharging" and not evidence.usb_power_cut:
+        return (SYSTEM_LOAD,), _FED
+    return (SYSTEM_LOAD,), accumulator_energy(load, windows, inferences)
 
 
 def _battery(evidence: PowerEvidence, windows: Windows, inferences: int) -> _Answer | None:
@@ -211,11 +237,7 @@ def _battery(evidence: PowerEvidence, windows: Windows, inferences: int) -> _Ans
         return None
     names, said = (BATTERY_CURRENT, BATTERY_VOLTAGE), reported(evidence, windows)
     if said == "charging" and not evidence.usb_power_cut:
-        return names, Refusal(
-            RefusalCode.CHARGING,
-            "a charger or USB power was connected; cut it, measure over Wi-Fi, or use rails or an "
-            "external meter",
-        )
+        return names, _FED
     charge = evidence.traces.get(BATTERY_CHARGE)
     return names, gauge_energy(current, voltage, windows, inferences, said, charge=charge)
 
@@ -224,6 +246,7 @@ _SOURCES: dict[SourceKind, _Source] = {
     SourceKind.METER: _meter,
     SourceKind.RAILS: _rails,
     SourceKind.RAPL: _rapl,
+    SourceKind.ACCUMULATOR: _accumulator,
     SourceKind.BATTERY: _battery,
 }
 
@@ -260,9 +283,3 @@ def _total(parts: Sequence[Series]) -> Series:
 
 def _scaled(series: Series, factor: float) -> Series:
     return Series(series.at_ns, series.value * factor, series.doubts)
-
-
-def _accumulated(watts: Series) -> Series:
-    """Means since the reading before, in watts, back to the counter in microjoules they are of."""
-    joules = watts.value[1:] * np.diff(watts.at_ns) / NS_PER_S
-    return Series(watts.at_ns, np.append(0.0, np.cumsum(joules)) / _MICRO, watts.doubts)

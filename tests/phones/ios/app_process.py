@@ -218,6 +218,7 @@ async def reference_program(start: Start) -> Running:
 
 
 def _start_reference(start: Start) -> ReferenceRunner:
+    start.spool.mkdir(parents=True)
     theirs_read, theirs_write = os.pipe()
     process = subprocess.Popen(
         [
@@ -276,6 +277,7 @@ def _readings(phone: Phone) -> dict[str, int]:
         "self.rss_peak_bytes": _FOOTPRINT_BYTES + (8 << 20),
         "self.available_bytes": phone.profile.memory_bytes // 2 - _FOOTPRINT_BYTES,
         "thermal.status": int(_THERMAL_STATES.get(status, Status.CRITICAL)),
+        "device.battery_plugged": int(phone.physics.reading().gauge.plugged),
         "device.low_power_mode": int(phone.condition.low_power_mode),
         "device.brightness_percent": phone.condition.brightness_percent,
     }

@@ -101,7 +101,7 @@ WRONG = [
     ("profile: {inferences: 0}", 4, "profile.inferences", "1"),
     ("profile: {pass: none, warmup: 2}", 4, "profile.warmup", "means nothing with pass: none"),
     ("energy: 1", 4, "energy", "expected text, got the number 1"),
-    ("energy: monsoon", 4, "energy", "use one of auto, battery, rails, rapl, meter"),
+    ("energy: monsoon", 4, "energy", "use one of auto, battery, rails, rapl, accumulator, meter"),
     ("energy: {idle_seconds: 1}", 4, "energy.idle_seconds", "10"),
     ("lab: [{address: local, meter: none.csv}]", 4, "lab[0].meter", "there is no file 'none.csv'"),
     ("lab: [{address: local, usb_power: on}]", 4, "lab[0].usb_power", "cut"),
