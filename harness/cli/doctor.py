@@ -89,6 +89,8 @@ def _facts_checks(
     name: str, values: dict[str, str | int | float | bool], unavailable: dict[str, str]
 ) -> Iterator[Check]:
     governor = values.get("governor")
+    if values.get("platform") == "ios":
+        return  # it shows no frequencies, and nobody could set them
     if governor is None:
         reason = unavailable.get("governor", "not told")
         yield name, DOUBT, f"frequency governor unavailable: {reason}"

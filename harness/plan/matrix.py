@@ -176,7 +176,7 @@ class DeviceMatrix:
             return
         self._seen.add(identity)
         reason = objection or self._too_many_threads(threads) or self._needs_cable(cell)
-        reason = reason or self._excluded(cell)
+        reason = reason or self._needs_a_hand() or self._excluded(cell)
         if purpose == "accuracy" and self._scenario.accuracy is not None:
             reason = reason or self._source.no_accuracy(point.ref, self._scenario.accuracy)
         try:
@@ -215,6 +215,11 @@ class DeviceMatrix:
         works = cell.purpose == "timing" and not isinstance(cell.load, Cold)
         if self._scenario.is_detached and works and self._device.platform not in DETACHABLE:
             return f"{self._device.platform} cannot measure without its cable"
+        return None
+
+    def _needs_a_hand(self) -> str | None:
+        if self._scenario.prepare.start == "by_hand" and self._device.platform == "android":
+            return "by hand (prepare.start) only iPhones are started; leave it out for Android"
         return None
 
     def _excluded(self, cell: Cell) -> str | None:

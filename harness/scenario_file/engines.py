@@ -17,7 +17,7 @@ _SWITCH: OptionValues = (True, False)
 AFFINITY = "affinity"
 _WITHOUT_AFFINITY = ("ios",)
 #: Platforms whose devices can measure with the cable out.
-DETACHABLE = ("android",)
+DETACHABLE = ("android", "ios")
 #: The option of delegates on phones that trade speed for power.
 POWER_MODE = "power_mode"
 #: The names are the delegates' own; the first is what the library does by itself.

@@ -21,34 +21,29 @@ from pathlib import Path
 from device_agents.ios.loop import LOOP
 from device_agents.ios.phone import RUNNER_BUNDLE, Connections
 from harness.clock import CancelToken, Deadline, SystemClock
-from harness.record import Outcome, TrialRecord
+from harness.record import Outcome
 from harness.scenario import Prepare
 from tests.benchmarks import _ios as ios
+from tests.benchmarks.android import block_seconds
 
 PUSH_BYTES = 32_000_000
 PHONES = 10
-#: Phases that are the model's own work.
-_WORK = ("LOAD", "WARM", "MEASURE")
-
-
-def own_cost_s(record: TrialRecord) -> float:
-    """Seconds of a trial outside loading, warming up and measuring."""
-    spans = record.phases
-    whole = max(one.ended_at_ns for one in spans) - min(one.started_at_ns for one in spans)
-    work = sum(one.ended_at_ns - one.started_at_ns for one in spans if one.name in _WORK)
-    return (whole - work) / 1e9
 
 
 def trials(profile: str, count: int) -> float:
-    """Median own cost; the first trial, which opens everything, is left out."""
+    """Median own cost, counted as on Android: seconds of a trial less its blocks.
+
+    The first trial, which opens everything, is left out.
+    """
+    costs = []
     with ios.bench(profile) as bench:
         device = bench.open()
-        records = [bench.trial(device) for _ in range(count + 1)]
+        for _ in range(count + 1):
+            begun = time.monotonic()
+            record = bench.trial(device)
+            costs.append(time.monotonic() - begun - block_seconds(record))
         device.close()
-    bad = [record.failure for record in records if record.outcome is not Outcome.OK]
-    if bad:
-        raise RuntimeError(f"{profile}: {bad[0]}")
-    return statistics.median(own_cost_s(record) for record in records[1:])
+    return statistics.median(costs[1:])
 
 
 def pushes(count: int) -> tuple[float, float]:

@@ -19,6 +19,7 @@ from harness.scenario import (
     FileModel,
     MatrixBlock,
     MemoryPass,
+    Prepare,
     Repeats,
     Scenario,
     Sustained,
@@ -280,6 +281,23 @@ def test_an_engine_that_no_runner_brings_to_a_phone_is_left_out(variants):
     (skip,) = plan.skips
     assert (skip.device_id, "onnxruntime" in skip.what) == ("android:A", True)
     assert "there is: tflite" in skip.reason
+
+
+def test_only_iphones_are_started_by_hand(variants):
+    selector = (DeviceSelector(terms=(("platform", "=", "android"),)),)
+    block = MatrixBlock(("tflite",))
+    asked = scenario(block, devices=selector, prepare=Prepare(start="by_hand"))
+    plan = expand(asked, {"android:A": DeviceFacts("android:A", {})}, variants)
+    assert plan.trials == ()
+    assert "only iPhones" in plan.skips[0].reason
+
+
+def test_iphones_and_android_phones_do_without_their_cable(variants):
+    phones = {name: DeviceFacts(name, {}) for name in ("android:A", "ios:B")}
+    selector = tuple(DeviceSelector(terms=(("platform", "=", one),)) for one in ("android", "ios"))
+    asked = scenario(MatrixBlock(("tflite",)), devices=selector, detached=True)
+    plan = expand(asked, phones, variants)
+    assert {trial.cell.device_id for trial in plan.trials} == set(phones)
 
 
 def test_what_needs_its_cable_is_left_out_of_a_detached_run(variants, local):
