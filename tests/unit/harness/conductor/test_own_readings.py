@@ -58,3 +58,10 @@ def test_what_is_read_outside_throughout_stays_as_it_is() -> None:
     assert voltage.source.count("the runner's") == 1
     assert (status.unavailable, status.source) == (None, "the runner's app.thermal_status")
     assert records[BATTERY_CURRENT].source.startswith("/sys")
+
+
+def test_what_the_runner_told_of_is_known() -> None:
+    own = OwnReadings([])
+    assert own.told == frozenset()
+    own.read(Trace(1, 5_000, ("device.battery_plugged", "app.unheard_of"), (1, 1)), offset_ns=0)
+    assert own.told == {"battery.plugged"}
