@@ -107,7 +107,7 @@ def test_load_warms_the_phone(bench, tmp_path, until):
     assert bench.phone.report()["energy_j"] > before + 1.0
 
 
-def test_the_real_core_infers_and_is_throttled(java, tmp_path, until):
+def test_the_real_core_infers_and_is_throttled(java, tmp_path, until, package):
     wire, digest = _loaded(java, tmp_path, until, "onnxruntime", _tiny_onnx())
     count = 20_000
     wire.latency_ns(digest, count)
@@ -125,5 +125,7 @@ def test_the_real_core_infers_and_is_throttled(java, tmp_path, until):
     cool_ns = min(block_ns() for _ in range(3))
     java.phone.set("skin_c", 56.0)
     until(lambda: block_ns() > 1.7 * cool_ns, "throttling")
+    java.shell(f"am force-stop {package}")  # it answers when the runner, often paused, is over
+    assert java.phone.report()["runners"] == {}
     java.phone.set("skin_c", 25.0)
     wire.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,9 @@ class Process:
         """Send a signal; nothing if it is over."""
         with suppress(ProcessLookupError):
             os.kill(self.host_pid, number)
+        if number == signal.SIGCONT and self.holder.returncode is None:
+            with suppress(ProcessLookupError):
+                self.holder.send_signal(number)  # nsenter stops itself when its child is stopped
 
     def rank(self, score: int) -> None:
         """Set how early the system would end it: 0 is the process in front.

@@ -20,6 +20,7 @@ from phones.android.rootfs import MOUNT_POINTS
 SHELL_UID = 2000
 #: In full, because programs start with the phone's own PATH.
 _NSENTER = shutil.which("nsenter") or "nsenter"
+_DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 #: From the mounts to the first process in its new root.
 _SETTLED_MS = 10_000
 _INIT_SECONDS = "2147483647"
@@ -67,7 +68,7 @@ class Userland:
             (self.folder / name).mkdir(exist_ok=True)
         (self.folder / "dev" / "socket").mkdir(exist_ok=True)
         self._holder = await asyncio.create_subprocess_exec(
-            *("setpriv", "--pdeathsig", "KILL"),
+            *_DIES_WITH_US,
             *("unshare", "--mount", "--pid", "--uts", "--fork", "--kill-child"),
             *("sh", "-ec", self._script()),
             stdin=asyncio.subprocess.DEVNULL,
@@ -134,7 +135,7 @@ class Userland:
         """
         enter = [_NSENTER, "-t", str(self._init_pid), "-p", "-S", str(uid), "-G", str(uid)]
         shell = f"echo $$; exec -a {shlex.quote(name)} " + '"$@"'
-        return [*enter, "bash", "-c", shell, "bash", *program]
+        return [*_DIES_WITH_US, *enter, "bash", "-c", shell, "bash", *program]
 
     async def kill_all(self) -> None:
         """End every process but the first, as a restart does."""

@@ -28,7 +28,7 @@ class FakeRunner:
 
     def __init__(self, start):
         self.start, self.killed = start, asyncio.Event()
-        self.code = 0
+        self.code, self.score = 0, None
 
     def kill(self, how=9):
         self.code = -how
@@ -37,6 +37,9 @@ class FakeRunner:
     async def ended(self):
         await self.killed.wait()
         return self.code
+
+    def rank(self, score):
+        self.score = score
 
     def cpu_s(self):
         return 0.0
@@ -49,10 +52,11 @@ class Start:
 
 class Host:
     def __init__(self):
-        self.commands = []
+        self.commands, self.runners = [], []
 
     async def launch(self, package, way, extras, asker):
-        return FakeRunner(Start(package, way, extras))
+        self.runners.append(FakeRunner(Start(package, way, extras)))
+        return self.runners[-1]
 
     async def happened(self, at, name):
         self.commands.append(name)

@@ -115,6 +115,18 @@ def test_starting_and_stopping(pixel, package):
     assert "reason=10 (USER REQUESTED)" in pixel.out(f"dumpsys activity exit-info {package}")
 
 
+def test_only_what_is_in_front_ranks_as_that(pixel, package):
+    pixel.install()
+    pixel.out(f"am start -W -n {package}/{ACTIVITY} --es socket s --es token t")
+    (runner,) = pixel.host.runners
+    assert runner.score == 0
+    pixel.framework.pop_up("com.android.updater/.Update")
+    assert runner.score > 0
+    pixel.framework.touch()
+    assert runner.score == 0
+    pixel.out(f"am force-stop {package}")
+
+
 @pytest.mark.parametrize("component", ["a.b/.Nothing", "a.b/org.benchfarm.runner.app.Other"])
 def test_an_activity_that_is_not_there(pixel, component):
     answer = pixel.answer(f"am start -n {component}")
