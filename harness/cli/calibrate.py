@@ -75,12 +75,17 @@ def calibrate(
     for one in found:
         files.save_calibration(one)
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([_document(one) for one in found], indent=2, ensure_ascii=False))
     else:
         _print(found, problems)
     if ended.interrupted:
         return EXIT_INTERRUPTED
     return EXIT_INCOMPLETE if problems or not found else 0
+
+
+def _document(one: Calibration) -> dict[str, object]:
+    rate = {"value": one.rate.value, "low": one.rate.low, "high": one.rate.high}
+    return {**asdict(one), "false_alarms": rate, "trusted": one.trusted}
 
 
 def _scenario(path: Path | None, overrides: tuple[str, ...]) -> Scenario:
@@ -118,11 +123,11 @@ def _print(found: list[Calibration], problems: list[str]) -> None:
     )
     notes = [
         f"{'SIMULATED ' if one.simulated else ''}{one.device_id}: "
-        f"{format_percent(one.false_alarms)} false alarms, "
+        f"{one}: "
         + (
-            "trusted"
+            "not clearly more than 5 %, trusted"
             if one.trusted
-            else "clearly more than 5 %: its verdicts are marked UNIT-UNTRUSTED"
+            else "clearly more than 5 %, its verdicts are marked UNIT-UNTRUSTED"
         )
         for one in found
     ]

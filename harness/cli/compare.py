@@ -128,6 +128,7 @@ def _row_document(row: CellComparison, factors: tuple[str, ...]) -> dict[str, ob
         "ratio": _interval(comparison.ratio),
         "bootstrap": _interval(comparison.bootstrap),
         "bootstrap_agrees": comparison.bootstrap_agrees,
+        "unit_false_alarms": _interval(row.calibration.rate if row.calibration else None),
         "p_value": comparison.difference.p_value if comparison.difference else None,
         "margin": comparison.margin,
         "reason": comparison.reason or None,
@@ -222,6 +223,10 @@ def _notes(compared: Compared) -> list[str]:
         _disagreement(row) for row in compared.rows if row.comparison.bootstrap_agrees is False
     ]
     lines += [_repeated(row) for row in compared.rows if any(row.repeated)]
+    calibrated = {
+        row.calibration.device_id: row.calibration for row in compared.rows if row.calibration
+    }
+    lines += [f"{device_id}: {known}" for device_id, known in calibrated.items()]
     found = {item.id for row in compared.rows for item in row.findings}
     lines += [f"{name}: {KINDS[name].summary} {KINDS[name].advice}" for name in sorted(found)]
     lines += compared.unpaired

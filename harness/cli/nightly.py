@@ -167,7 +167,7 @@ def _notes(night: Night, files: LabFiles) -> list[str]:
             f"{device_id} is not calibrated; `benchfarm calibrate` tells its false-alarm rate"
             if calibration is None
             else f"{device_id}: calibrated {calibration.at[:10]}, "
-            f"{format_percent(calibration.false_alarms)} false alarms, finds changes of "
+            f"{calibration}; it finds changes of "
             f"{format_percent(calibration.detectable)} in 80 of 100 cases"
         )
     notes += files.history()[1]

@@ -34,7 +34,7 @@ from harness.stats.ratio import log_ratio_interval
 from harness.stats.samples import Int64Array, Samples
 from harness.stats.summary import PERCENTILES, undisturbed
 from harness.store.run_reader import RunReader
-from harness.validity.calibration import Calibration, doubts
+from harness.validity.calibration import Calibration, doubts, in_force
 from harness.validity.comparability import (
     CELL_FACTORS,
     Side,
@@ -63,6 +63,7 @@ class CellComparison:
     metric: str
     comparison: Comparison
     findings: tuple[Finding, ...] = ()
+    calibration: Calibration | None = None  #: of the unit, where one is in force
 
     @property
     def word(self) -> str:
@@ -235,7 +236,8 @@ def _row(
             latencies(candidate), latencies(reference), quantile=PERCENTILES[metric] / 100
         )
         comparison = replace(comparison, bootstrap=checked)
-    return CellComparison(reference, candidate, metric, comparison, findings)
+    calibration = in_force(question.calibrations, candidate.facts)
+    return CellComparison(reference, candidate, metric, comparison, findings, calibration)
 
 
 def compare_sides(reference: Side, candidate: Side, metric: str, question: Question) -> Comparison:

@@ -30,7 +30,7 @@ from harness.stats.comparison import (
 from harness.stats.interval import Estimate
 from harness.stats.margins import comparable_metrics, margin_of
 from harness.store.run_reader import RunReader
-from harness.validity.calibration import Calibration, doubts
+from harness.validity.calibration import Calibration, doubts, in_force
 from harness.validity.comparability import Side, differences
 from harness.validity.limits import matches
 
@@ -72,6 +72,7 @@ class NightRow:
     bound: float | None = None
     reason: str = ""
     findings: tuple[Finding, ...] = ()
+    calibration: Calibration | None = None  #: of the unit, where one is in force
     causes: tuple[str, ...] = ()
 
     @property
@@ -188,6 +189,7 @@ def _first_row(
         bound=bound,
         reason=reason,
         findings=tuple(doubts(calibrations, candidate.facts)),
+        calibration=in_force(calibrations, candidate.facts),
     )
 
 

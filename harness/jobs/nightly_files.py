@@ -13,7 +13,7 @@ from harness.metrics import METRICS
 from harness.plan import label
 from harness.record import Cell
 from harness.stats.comparison import Comparison, Verdict
-from harness.stats.interval import geometric_mean_interval
+from harness.stats.interval import Estimate, geometric_mean_interval
 from harness.store.files import write_atomically
 from harness.store.lab_files import NightEntry
 from harness.units import format_percent
@@ -76,6 +76,7 @@ def told(row: NightRow) -> str:
         parts.append(f"beyond {what} of {format_percent(row.comparison.margin)}")
         parts.append(f"fresh quads alone {ratio_text(row.again)}")
     parts += [row.reason, *(f"{item.id}: {item.seen}" for item in row.findings)]
+    parts += [str(row.calibration)] if row.calibration and row.calibration.trusted else []
     parts += [f"on its trials: {', '.join(row.doubts)}"] if row.doubts else []
     return "; ".join(part for part in parts if part)
 
@@ -215,8 +216,9 @@ def _row_document(row: NightRow) -> dict[str, object]:
         "verdict": row.comparison.verdict.value,
         "margin": row.comparison.margin,
         "max_regression": row.bound,
-        "ratio": _interval(row.comparison),
-        "again": _interval(row.again),
+        "ratio": _interval(row.comparison.ratio),
+        "again": _interval(row.again.ratio if row.again else None),
+        "unit_false_alarms": _interval(row.calibration.rate if row.calibration else None),
         "quads": row.quads,
         "planned_quads": row.planned_quads,
         "reason": row.reason or None,
@@ -228,9 +230,8 @@ def _row_document(row: NightRow) -> dict[str, object]:
     }
 
 
-def _interval(comparison: Comparison | None) -> dict[str, float | None] | None:
-    ratio = None if comparison is None else comparison.ratio
-    return None if ratio is None else {"value": ratio.value, "low": ratio.low, "high": ratio.high}
+def _interval(found: Estimate | None) -> dict[str, float | None] | None:
+    return None if found is None else {"value": found.value, "low": found.low, "high": found.high}
 
 
 def _side_document(side: Side) -> dict[str, object]:

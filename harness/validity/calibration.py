@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from harness.findings import Finding, finding
 from harness.record import DeviceFacts
 from harness.stats.comparison import LEVEL, Quad
-from harness.stats.interval import t_quantile
+from harness.stats.interval import Estimate, t_quantile
 from harness.units import format_percent
 
 #: The level of the test: what noise that the test understands gives at most.
@@ -27,6 +27,7 @@ TRUSTED_RATE = 0.05
 DRAWS, RESAMPLES = 4000, 20
 _DRAWS_OF_A_SAMPLE = 1000
 _NORMAL_95 = 1.6449  #: one-sided: one good unit in twenty is taken for a bad one
+_NORMAL_975 = 1.96  #: two-sided 95 %
 _NORMAL_80 = 0.8416  #: quantile of the standard normal distribution for a power of 80 %
 
 
@@ -74,15 +75,35 @@ class Calibration:
         return max((one.detectable for one in self.cells.values()), default=math.nan)
 
     @property
+    def rate(self) -> Estimate:
+        """The false-alarm rate with its 95 % interval, which few quads make wide."""
+        half = _NORMAL_975 * self._error
+        low, high = max(0.0, self.false_alarms - half), min(1.0, self.false_alarms + half)
+        quads = sum(one.measured_quads for one in self.cells.values())
+        return Estimate(self.false_alarms, low, high, quads)
+
+    def __str__(self) -> str:
+        rate = self.rate
+        interval = f"[{format_percent(rate.low or 0.0)}, {format_percent(rate.high or 0.0)}]"
+        return (
+            f"{format_percent(rate.value)} {interval} of A/A comparisons were called different "
+            f"({rate.n} quads)"
+        )
+
+    @property
     def trusted(self) -> bool:
         """Whether the rate is not clearly above the test's level, for the quads there are.
 
         Simulated on plain noise with 20 quads, the rate of good units lies between 1 and 10 %, so
         that a fixed limit would condemn every second one. This rule condemns one in twenty.
         """
+        return self.false_alarms - _NORMAL_95 * self._error <= TRUSTED_RATE
+
+    @property
+    def _error(self) -> float:
+        """Standard error of the rate over all cells."""
         errors = [one.false_alarms_error for one in self.cells.values()]
-        error = math.sqrt(sum(one**2 for one in errors)) / max(1, len(errors))
-        return self.false_alarms - _NORMAL_95 * error <= TRUSTED_RATE
+        return math.sqrt(sum(one**2 for one in errors)) / max(1, len(errors))
 
 
 def calibrate_cell(measured: Sequence[Quad], quads: int, margin: float) -> CellCalibration:
@@ -151,6 +172,12 @@ def os_build_of(facts: DeviceFacts) -> str:
     )
 
 
+def in_force(calibrations: Mapping[str, Calibration], facts: DeviceFacts) -> Calibration | None:
+    """The unit's calibration, if it was made on the build that it runs now."""
+    known = calibrations.get(unit_of(facts))
+    return known if known is not None and known.os_build == os_build_of(facts) else None
+
+
 def doubts(calibrations: Mapping[str, Calibration], facts: DeviceFacts) -> Iterator[Finding]:
     """UNIT-UNTRUSTED and CALIBRATION-VOID on verdicts about a unit; ``calibrations`` by unit."""
     known = calibrations.get(unit_of(facts))
@@ -161,7 +188,4 @@ def doubts(calibrations: Mapping[str, Calibration], facts: DeviceFacts) -> Itera
             "CALIBRATION-VOID", f"calibrated on {known.os_build}, now {os_build_of(facts)}"
         )
     elif not known.trusted:
-        yield finding(
-            "UNIT-UNTRUSTED",
-            f"{format_percent(known.false_alarms)} of A/A comparisons were called different",
-        )
+        yield finding("UNIT-UNTRUSTED", str(known))

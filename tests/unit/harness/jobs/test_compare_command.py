@@ -9,7 +9,10 @@ import pytest
 from harness.cli.exits import run_and_exit
 from harness.cli.main import cli
 from harness.record import Outcome
+from harness.store.lab_files import LabFiles
+from harness.validity.calibration import Calibration, CellCalibration
 
+LATENCY = "latency_p50_ns"
 STEADY = (10.0, 10.05, 9.95, 10.02, 9.98)
 SLOWER = tuple(value * 1.06 for value in STEADY)
 
@@ -71,6 +74,23 @@ def test_json_says_the_same(compare, two_runs):
     assert second["candidate"]["trials"] == 5
     assert second["confirmed_worse"] is True
     assert [item["id"] for item in second["findings"]] == ["SEPARATE-SESSIONS"]
+
+
+def test_the_units_false_alarm_rate_is_told(compare, two_runs, lab):
+    cells = {"x": CellCalibration(20, 3, 0.04, 0.005, 0.01, 0.01, 0.03)}
+    known = Calibration("local", "local", "Linux", "", "", LATENCY, 0.02, cells=cells)
+    LabFiles(lab.store.root).save_calibration(known)
+    code, out, _ = compare("before", "after")
+    assert code == 1
+    assert "local: 4.0 % [3.0 %, 5.0 %] of A/A comparisons were called different" in out
+    rows = json.loads(compare("before", "after", "--json")[1])["comparisons"]
+    assert [row["unit_false_alarms"]["value"] for row in rows] == [0.04, 0.04]
+
+
+def test_without_a_calibration_there_is_no_rate(compare, two_runs):
+    assert "A/A" not in compare("before", "after")[1]
+    rows = json.loads(compare("before", "after", "--json")[1])["comparisons"]
+    assert [row["unit_false_alarms"] for row in rows] == [None, None]
 
 
 def test_one_run_by_a_factor_with_metrics(compare, two_runs):

@@ -178,6 +178,20 @@ def test_the_units_calibration_marks_its_verdicts(night, known, expected):
     assert [item.id for item in row.findings] == expected
 
 
+@pytest.mark.parametrize("os_build", ["Linux", "Linux before"])
+def test_the_units_rate_stands_beside_its_verdicts(night, os_build):
+    """Where the calibration holds, with its interval; a void one has no rate."""
+    known = {"local": calibration(0.04, os_build)}
+    found = look(night(STEADY, SLOWER), calibrations=known)
+    row = document(found, [])["comparisons"][0]
+    case = _parsed(junit(found)).find("testcase/error")
+    told = "4.0 % [3.0 %, 5.0 %] of A/A comparisons were called different" in case.get("message")
+    assert told is (os_build == "Linux")
+    assert (row["unit_false_alarms"] is not None) is told
+    if told:
+        assert row["unit_false_alarms"]["high"] == pytest.approx(0.0498)
+
+
 def test_what_else_differs_is_told(lab, pair):
     first, second = pair(digest="1")
     run = lab.run((first, STEADY), (second, SLOWER), order="abba")

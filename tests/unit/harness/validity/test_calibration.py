@@ -14,6 +14,7 @@ from harness.validity.calibration import (
     CellCalibration,
     calibrate_cell,
     doubts,
+    in_force,
     os_build_of,
     unit_of,
 )
@@ -95,6 +96,21 @@ def calibration(rate, os_build="Android 15 AP1A"):
 )
 def test_doubts_on_a_unit(known, expected):
     assert [item.id for item in doubts(known, FACTS)] == expected
+
+
+def test_the_rate_is_told_with_what_few_quads_leave_open():
+    rate = calibration(0.08).rate
+    assert (rate.low, rate.high) == pytest.approx((0.0702, 0.0898))
+    told = "8.0 % [7.0 %, 9.0 %] of A/A comparisons were called different (20 quads)"
+    assert str(calibration(0.08)) == told
+    assert (calibration(0.0).rate.low, calibration(1.0).rate.high) == (0.0, 1.0)
+
+
+def test_a_calibration_is_in_force_on_its_own_build_only():
+    here, before = calibration(0.05), calibration(0.05, "Android 14 UP1A")
+    assert in_force({"R5": here}, FACTS) is here
+    assert in_force({"R5": before}, FACTS) is None
+    assert in_force({}, FACTS) is None
 
 
 def test_units_and_systems_have_names():
