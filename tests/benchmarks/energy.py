@@ -280,7 +280,7 @@ def main() -> None:
         (2.5, 5.0, 120.0): "5.1 (-4.4) before the lag is dropped",
         (0.5, 1.0, 120.0): "about 10 whatever the length",
     }
-    for net_w in (4.0, 2.5, 1.0, 0.5):
+    for net_w in (4.0, 2.5, 1.5, 1.0, 0.5):
         for period_s in (1.0, 5.0):
             for run_s in (60.0, 120.0, 300.0):
                 found, stated, without = errors(Phone(net_w=net_w, period_s=period_s), run_s, RUNS)
