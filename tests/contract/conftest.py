@@ -1,33 +1,21 @@
 """The same assertions for every runner: what a test needs to talk to one on the wire itself.
 
-Another runner joins by one more entry in ``KINDS``.
+Another runner joins by one more entry in ``kinds.KINDS``.
 """
 
 from __future__ import annotations
 
-import atexit
-import functools
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from android_app.build import desktop
-from android_app.build.errors import ArtefactUnavailable, ToolMissing
-from device_agents.android.adb import AdbServer
-from device_agents.android.install import install
-from device_agents.android.launch import StartPlan, start_runner
-from device_agents.android.packages import runner_files
-from device_agents.android.phone import Phone
-from device_agents.android.store import STORE, PhoneStore
-from device_agents.local.launch import launch
-from harness.clock import CancelToken, Deadline, SystemClock
-from harness.errors import UserError
+from harness.clock import CancelToken
 from harness.wire import messages as m
 from harness.wire.codec import Decoder, Packet, encode
+from tests.contract.kinds import KINDS, Kind, meet, within
 
 #: What the tiny models add to their input.
 OFFSET = np.array([1, 2, 3, 4], np.float32)
@@ -90,91 +78,6 @@ def tiny_onnx(*, batch: int | str = "batch", inner: int | str = 4) -> bytes:
 
 
 MODELS = {"tflite": tiny_tflite, "onnxruntime": tiny_onnx}
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One way of running a runner: its engine for the common tests, and whether a link may drop.
-
-    ``here`` says whether its process is one that this machine sees under that number.
-    """
-
-    name: str
-    engine: str
-    reattaches: bool
-    start: Callable[..., object]
-    here: bool = True
-
-
-def launch_jvm(*args, **options):
-    """The Android runner's core on this machine's JVM."""
-    try:
-        program = desktop.command()
-    except (ToolMissing, ArtefactUnavailable) as error:
-        pytest.skip(f"the JVM runner needs a JDK, Maven and the pinned artefacts: {error}")
-    return launch(*args, program=program, listen=True, **options)
-
-
-def launch_on_phone(store, work, engine, **options):
-    """The Android runner's core on a simulated phone, started and reached through a real adb."""
-    if options:
-        pytest.skip(f"the phone's runner takes no {', '.join(options)}")
-    return simulated_phone().start(store, engine)
-
-
-@functools.cache
-def simulated_phone():
-    """One phone for all tests of a process; it ends with the process."""
-    from phones.android.lab import Lab, missing
-
-    try:
-        desktop.command()
-        files = runner_files()
-    except (ToolMissing, ArtefactUnavailable, UserError) as error:
-        pytest.skip(f"the phone needs the Android runner: {error}")
-    if missing():
-        pytest.skip(missing())
-    lab = Lab("pixel8", runner="jvm").__enter__()
-    atexit.register(lab.close)
-    return RunnerPhone(lab, next(file for file in files if file.abi == "arm64-v8a"))
-
-
-class RunnerPhone:
-    """Starts runners on a simulated phone as the agent does, over a store of the test's own."""
-
-    def __init__(self, lab, apk):
-        self._apk = apk
-        self._handle = lab.phones[0]
-        server = AdbServer(int(lab.environment["ANDROID_ADB_SERVER_PORT"]))
-        self._phone = Phone(server, "android:phone", self._handle.address, SystemClock())
-        # On this simulated phone the runner is a process of this machine: it follows the link.
-        self._store = lab.folder / self._handle.serial / STORE.lstrip("/")
-        PhoneStore(self._phone).make(within(30), CancelToken())
-        install(self._phone, PhoneStore(self._phone), apk, within(60), CancelToken())
-        self._store.rename(self._store.with_name("store-of-the-phone"))
-
-    def start(self, store, engine):
-        self._store.unlink(missing_ok=True)
-        self._store.symlink_to(store)
-        runner = start_runner(
-            self._phone, StartPlan("activity", self._apk), within(30), CancelToken()
-        )
-        while runner.find_pid(within(30), CancelToken()) is None:
-            pass
-        return runner
-
-
-KINDS = (
-    Kind("local-inherited", "tflite", reattaches=False, start=launch),
-    Kind(
-        "local-tcp",
-        "onnxruntime",
-        reattaches=True,
-        start=lambda *args, **options: launch(*args, listen=True, **options),
-    ),
-    Kind("jvm", "onnxruntime", reattaches=True, start=launch_jvm),
-    Kind("phone", "onnxruntime", reattaches=True, start=launch_on_phone, here=False),
-)
 
 
 @dataclass
@@ -287,10 +190,6 @@ class Bench:
             runner.kill()
 
 
-def within(seconds):
-    return Deadline(SystemClock(), seconds)
-
-
 def columns(packet):
     """A block packet's columns by name."""
     block = packet.message
@@ -299,8 +198,9 @@ def columns(packet):
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
-def bench(request, tmp_path):
+def bench(request, tmp_path, monkeypatch):
     """A bench for each kind of runner."""
+    meet(request.param, monkeypatch)
     yield from _bench(tmp_path, request.param)
 
 
@@ -317,8 +217,9 @@ def jvm(request, tmp_path):
 
 
 @pytest.fixture(params=[kind for kind in KINDS if kind.reattaches], ids=lambda kind: kind.name)
-def tcp(request, tmp_path):
+def tcp(request, tmp_path, monkeypatch):
     """A bench whose runners' links may drop."""
+    meet(request.param, monkeypatch)
     yield from _bench(tmp_path, request.param)
 
 

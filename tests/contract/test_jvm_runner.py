@@ -143,7 +143,7 @@ def test_a_disk_that_is_full_ends_the_program_and_keeps_what_was_measured(jvm, x
         pytest.skip("needs the right to mount a small tmpfs")
     try:
         _, wire = jvm.loaded()
-        blocks = tuple(m.Block(seq, 40_000, duration_ns=10**9) for seq in range(50))
+        blocks = tuple(m.Block(seq, 40_000, duration_ns=10**11) for seq in range(50))
         wire.say(m.Run((jvm.push(x.tobytes()),), blocks, final=True))
         heard = []
         while not heard or isinstance(heard[-1].message, m.BlockDone):

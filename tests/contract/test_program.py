@@ -347,7 +347,7 @@ def test_a_program_goes_on_without_a_link(tcp, x):
     runner = tcp.start()
     wire = tcp.connect(runner)
     session = wire.greet(runner.token).session
-    block = m.Block(0, 2000, duration_ns=10**9)
+    block = m.Block(0, 2000, duration_ns=10**11)
     wire.say(tcp.load_message(), m.Run((tcp.push(x.tobytes()),), (block,), final=True))
     wire.hear_a(m.Loaded)
     wire.close()
@@ -376,7 +376,7 @@ def test_the_spool_goes_to_files_and_back(tcp, x, samples):
     runner = tcp.start()
     wire = tcp.connect(runner)
     session = wire.greet(runner.token).session
-    blocks = tuple(m.Block(seq, 40_000, duration_ns=10**9) for seq in range(12))
+    blocks = tuple(m.Block(seq, 40_000, duration_ns=10**11) for seq in range(12))
     wire.say(tcp.load_message(), m.Run((tcp.push(x.tobytes()),), blocks, final=True))
     wire.hear_a(m.Loaded)
     wire.close()
@@ -395,7 +395,7 @@ def test_the_spool_goes_to_files_and_back(tcp, x, samples):
 
 
 def test_a_full_spool_ends_the_program_and_keeps_what_was_measured(bench, x):
-    blocks = tuple(m.Block(seq, 40_000, duration_ns=10**9) for seq in range(50))
+    blocks = tuple(m.Block(seq, 40_000, duration_ns=10**11) for seq in range(50))
     _, wire = started(bench, x, *blocks, final=True, spool_limit_bytes=2 * 1024 * 1024)
     heard = []
     while not heard or isinstance(heard[-1].message, m.BlockDone):
