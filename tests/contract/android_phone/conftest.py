@@ -49,13 +49,18 @@ class Bench:
     def await_state(self, state):
         until(lambda: self.state() == state, f"{state} (it is {self.state()})")
 
+    def rejoin(self):
+        """A connection anew; adb takes one that is just ending for one that is there."""
+        self.phone.disconnect()
+        until(lambda: self.state() is None, "it is forgotten")
+        until(lambda: self.phone.connect() and self.state(), "it is connected")
+
     def heal(self):
         self.phone.clear_faults()
         self.phone.set("state", "device")
         self.phone.recover()
         if self.state() != "device":
-            self.phone.disconnect()
-            self.phone.connect()
+            self.rejoin()
         self.await_state("device")
         self.shell(f"am force-stop {PACKAGE}; dumpsys battery reset")
 

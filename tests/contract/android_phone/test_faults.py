@@ -54,8 +54,7 @@ def test_states_of_the_link(bench, what):
 
 def test_recovery_is_a_state_too(bench):
     bench.phone.set("state", "recovery")
-    bench.phone.disconnect()
-    bench.phone.connect()
+    bench.rejoin()
     bench.await_state("recovery")
 
 
