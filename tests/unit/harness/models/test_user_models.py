@@ -150,6 +150,9 @@ def test_bad_calibration_data(user, cache, my_file, my_data, arrays: Any, messag
 
 REFUSED = [
     ("mobilenet_v2_1.0_224_quant.tflite", "int8-dynamic", {}, "is quantized already"),
+    ("deeplabv3_mnv2_dm05_pascal_quant.tflite", "fp16", {}, "is quantized already .182 tensors"),
+    ("pretrainedResnet_quant.tflite", "int8-dynamic", {}, "is quantized already .37 tensors"),
+    ("movenet_single_pose_lightning_ptq.tflite", "int8-dynamic", {}, "is quantized already"),
     ("kws_ref_model_float32.tflite", "fp16", {}, "is quantized already .5 tensors"),
     ("silero_vad_16k_op15.onnx", "int8-dynamic", {}, "free dimensions; fix them with --shape"),
     (
@@ -180,6 +183,7 @@ def test_real_models_that_are_refused(
 MADE = [
     ("ad01_fp32.tflite", "int8-dynamic"),
     ("rfb320_nopost.tflite", "fp16"),
+    ("pretrainedResnet.tflite", "fp16"),
     ("mnist.onnx", "fp16"),
 ]
 
