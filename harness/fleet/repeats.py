@@ -33,7 +33,7 @@ class RepeatRule:
     differences within quads; a quad is measured or left out as a whole. Stopping on the interval's
     width, not on a difference, keeps estimates unbiased in practice; the rule is part of the
     scenario and so is known to the reader. Its false alarms are simulated in
-    ``tests/benchmarks/statistics.py``.
+    ``tests/benchmarks/verdicts.py``.
     """
 
     def __init__(self, repeats: Repeats) -> None:

@@ -236,7 +236,7 @@ def _check_addresses(scenario: Scenario) -> None:
 
 
 #: Trials of each arm where the scenario does not say: three quads, which find a slowdown of 3 % in
-#: 95 of 100 cases where trials scatter by 1 % (tests/benchmarks/statistics.py).
+#: 95 of 100 cases where trials scatter by 1 % (tests/benchmarks/verdicts.py).
 _ARM_REPEATS = Repeats(6, 6)
 
 _MODEL = Named("model", MODEL)

@@ -9,7 +9,7 @@ the ratio candidate / reference of geometric means, with intervals on the logari
 
 Asking for both statistical and practical weight keeps false alarms at or below the level of the
 test however many trials there are. Margins are symmetric in logarithms, so that swapping the sides
-inverts the ratio and the verdict. The rates are simulated in ``tests/benchmarks/statistics.py``.
+inverts the ratio and the verdict. The rates are simulated in ``tests/benchmarks/verdicts.py``.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ First the trend: medians of up to 40 stretches are fitted by a constant, a line,
 change point and an exponential decay, and the best one counts if it explains clearly more than the
 constant does. What is left after the trend is looked at for a sharp line in its spectrum, and then
 for two separate heaps in its distribution. Accuracy is simulated in
-``tests/benchmarks/statistics.py``.
+``tests/benchmarks/steadiness.py``.
 """
 
 from __future__ import annotations

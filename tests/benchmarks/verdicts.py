@@ -1,18 +1,17 @@
-"""How often verdicts, shapes and throttle onsets are right on made-up series with known truth.
+"""How often verdicts are right on made-up trials with known truth.
 
-``python -m tests.benchmarks.statistics [verdicts|quads|nights|sequential|shapes|throttle]``. Beside
-our figures stand those of the simulations that the method was chosen by (docs/method.md), where
-there is one. The noise: lognormal with a spread of 5 % and an autocorrelation of 0.6 within a
-trial, 1 % outliers, and a spread between trials of ``s_b``.
+``python -m tests.benchmarks.verdicts [verdicts|quads|nights|sequential]``. Beside our figures stand
+those of the simulations that the method was chosen by (docs/method.md), where there is one. The
+noise: lognormal with a spread of 5 % and an autocorrelation of 0.6 within a trial, 1 % outliers,
+and a spread between trials of ``s_b``.
 """
 
 from __future__ import annotations
 
 import argparse
-import collections
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -29,9 +28,7 @@ from harness.stats.comparison import (
 )
 from harness.stats.interval import geometric_mean_interval, relative_half_width
 from harness.stats.ratio import paired, welch
-from harness.stats.steady_state import classify
-from harness.stats.throttle import find_throttling
-from tests.benchmarks._series import SHAPES, FloatArray, Heat, labelled, long_run, noise
+from tests.benchmarks._series import FloatArray, noise
 
 REPEATS = 1200
 SAMPLES = 200
@@ -73,8 +70,6 @@ def main() -> None:
         "quads": quads,
         "nights": nights,
         "sequential": sequential,
-        "shapes": shapes,
-        "throttle": throttle,
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=list(parts), metavar="PART")
@@ -357,68 +352,6 @@ def _until_narrow(rng: np.random.Generator, s_b: float, least: int) -> list[floa
             break
         values.append(float(np.exp(rng.normal(0, s_b))))
     return values
-
-
-# --- shapes and throttling ----------------------------------------------------------------------
-
-
-def shapes(each: int = 200) -> None:
-    """The classifier on labelled series."""
-    rng = np.random.default_rng(4)
-    right = 0
-    for shape in SHAPES:
-        found = collections.Counter(_shape(labelled(rng, shape)) for _ in range(each))
-        right += found[shape]
-        others = {name: count for name, count in found.items() if name != shape}
-        print(f"{shape:9s} {found[shape]:4d} of {each} right {others or ''}")
-    print(f"together  {100 * right / each / len(SHAPES):.1f} % (goal 95)")
-    for like in (0.0, 0.6, 0.9):
-        for length in (250, 1024, 4096):
-            series = ((5e6 * noise(rng, (length,), like=like)).astype(np.int64) for _ in range(400))
-            false = sum(_shape(one) != "flat" for one in series) / 4
-            print(f"flat, autocorrelation {like}, {length:4d} inferences: {false:.1f} % not flat")
-
-
-def _shape(latency_ns: np.ndarray) -> str:
-    found = classify(latency_ns)
-    return "unjudged" if found is None else found.shape.value
-
-
-def throttle(each: int = 25) -> None:
-    """Onset of throttling in 20-minute runs."""
-    rng = np.random.default_rng(5)
-    alarms = runs = 0
-    for latency_s in (0.02, 0.1, 0.4, 1.5):
-        for _ in range(each):
-            spread = rng.uniform(0.01, 0.05)
-            run = long_run(rng, Heat(None), latency_s=latency_s, spread=spread)
-            alarms += find_throttling(*run).events > 0
-            runs += 1
-    print(f"{alarms} alarms in {runs} flat runs (goal 0)")
-    for kind in ("step", "ramp", "stairs"):
-        for latency_s in (0.02, 0.1, 0.4, 1.5):
-            _print_onsets(kind, latency_s, [_onset(rng, kind, latency_s) for _ in range(each)])
-
-
-def _onset(rng: np.random.Generator, kind: str, latency_s: float) -> float:
-    """Found minus true onset in seconds; infinite where none was found."""
-    onset, size = rng.uniform(90, 900), rng.uniform(0.1, 0.6)
-    heat = {
-        "step": Heat(onset, size),
-        "ramp": Heat(onset, size, ramp_s=60),
-        "stairs": Heat(onset, 4 * size, stairs=4),
-    }[kind]
-    run = long_run(rng, heat, latency_s=latency_s, spread=rng.uniform(0.01, 0.05))
-    found = find_throttling(*run).onset_ns
-    return math.inf if found is None else found / 1e9 - (heat.throttles_s() or 0.0)
-
-
-def _print_onsets(kind: str, latency_s: float, errors: Iterable[float]) -> None:
-    away = np.abs(list(errors))
-    print(
-        f"{kind:6s} {1000 * latency_s:4.0f} ms: within 15 s in {100 * np.mean(away <= 15):3.0f} %, "
-        f"median {np.median(away):.1f} s, worst {away.max():.1f} s"
-    )
 
 
 if __name__ == "__main__":
