@@ -21,6 +21,7 @@ from tests.benchmarks import _android as android
 TRIALS = 20
 PUSH_BYTES = 300_000_000
 RATE_HZ = 10.0
+STATE_CHANGES = 10
 _LOAD = Burst(Warmup(rule="fixed", min_seconds=0, min_inferences=3), inferences=50)
 _PREPARE = Prepare(brightness_percent=0, refresh_hz=60)
 
@@ -31,6 +32,7 @@ def main() -> None:
         own_cost(bench)
         pushes(bench)
         telemetry_gaps(bench)
+        state_changes(lab)
     listing(20)
     side_by_side(10, 50)
 
@@ -140,6 +142,40 @@ def telemetry_gaps(bench: android.Bench) -> None:
         f"{gaps[len(gaps) // 2]:.0f} ms, p99 {gaps[int(len(gaps) * 0.99)]:.0f} ms (goal 200); host "
         f"{100 * host_s / elapsed:.2f} % of a core (goal 2)"
     )
+
+
+def state_changes(lab: android.Lab) -> None:
+    """From a phone's change of state, the adb server's part included, to a watching person."""
+    phone = lab.phones[0]
+    command = [sys.executable, "-u", "-m", "harness.cli", "devices", "--watch"]
+    took = []
+    with subprocess.Popen(
+        command, env=os.environ | lab.environment, stdout=subprocess.PIPE, text=True
+    ) as watch:
+        wait_for(watch, phone, "ready")
+        for turn in range(STATE_CHANGES):
+            for change, state in (
+                (lambda: phone.fault("unauthorized@now"), "unauthorized"),
+                (phone.recover, "ready"),
+            ):
+                time.sleep(turn / STATE_CHANGES)  # changes come at any point between two looks
+                begun = time.monotonic()
+                change()
+                wait_for(watch, phone, state)
+                took.append(time.monotonic() - begun)
+        watch.kill()
+    print(
+        f"{len(took)} changes of state shown by devices --watch: median "
+        f"{statistics.median(took):.2f} s, longest {max(took):.2f} s (goal 1.5)"
+    )
+
+
+def wait_for(watch: subprocess.Popen[str], phone: android.PhoneHandle, state: str) -> None:
+    """Read what the watch shows until the phone has this state."""
+    for line in watch.stdout or ():
+        if state in line and (phone.serial in line or phone.address in line):
+            return
+    raise RuntimeError(f"{state} was never shown")
 
 
 def listing(count: int) -> None:

