@@ -40,5 +40,5 @@ class HubPort:
             return f"uhubctl: {error}"
         if done.returncode == 0:
             return None
-        said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no output"]
+        said = (done.stderr or done.stdout).strip().splitlines()[:1] or ["no output"]
         return f"uhubctl ended with {done.returncode}: {said[0][:200]}"
