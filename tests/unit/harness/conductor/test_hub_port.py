@@ -18,9 +18,11 @@ def nowhere():
 
 
 def test_a_hub_that_is_not_there(nowhere) -> None:
-    assert nowhere.problem() == (
-        "uhubctl ended with 1: No compatible devices detected at location 99-7!"
-    )
+    """Its first line says so; the last one only names the help."""
+    problem = nowhere.problem()
+    assert problem is not None
+    assert problem.startswith("uhubctl ended with 1: ")
+    assert "-h" not in problem
 
 
 @pytest.mark.parametrize("on", [True, False])
