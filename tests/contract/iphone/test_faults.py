@@ -65,7 +65,7 @@ def test_a_push_breaks_within_a_chunk_and_works_again(farm, pymobiledevice3, cli
 
 def test_no_space(farm, pymobiledevice3, clients):
     simulated = farm()
-    simulated.fault(0, "storage-full=0.5@now")
+    simulated.fault(0, "storage-full=60@now")
 
     async def work():
         from pymobiledevice3.exceptions import AfcException
@@ -74,7 +74,7 @@ def test_no_space(farm, pymobiledevice3, clients):
         async with clients.session() as phone, AfcService(phone) as files:
             with pytest.raises(AfcException):
                 await files.set_file_contents("/x", b"1")
-            await asyncio.sleep(0.6)
+            simulated.hurry(0)
             await files.set_file_contents("/x", b"1")
 
     pymobiledevice3(work)
@@ -119,7 +119,7 @@ def test_the_passcode_is_wanted_for_a_launch(farm, pymobiledevice3, clients):
 
 def test_developer_services_die_after_some_calls(farm, pymobiledevice3, clients):
     simulated = farm("iphone12-ios16")
-    simulated.fault(0, "dvt-dead=0.2@phase:dvt:6")
+    simulated.fault(0, "dvt-dead=60@phase:dvt:6")
 
     async def work():
         from pymobiledevice3.exceptions import ConnectionTerminatedError
@@ -132,7 +132,7 @@ def test_developer_services_die_after_some_calls(farm, pymobiledevice3, clients)
                     await ask(RUNNER)
             with pytest.raises(ConnectionTerminatedError):
                 await ask(RUNNER)
-        await asyncio.sleep(0.3)
+        simulated.hurry(0)
         async with clients.control() as processes:
             return await processes.process_identifier_for_bundle_identifier(RUNNER)
 
@@ -156,9 +156,10 @@ def test_the_apps_port_refuses_for_a_while(running, pymobiledevice3, clients):
         from pymobiledevice3.exceptions import ConnectionFailedError
 
         (await clients.until_open(phone.udid))[1].close()
-        running.fault(0, "port-refused=0.3@now")
+        running.fault(0, "port-refused=60@now")
         with pytest.raises(ConnectionFailedError):
             await clients.app_port(phone.udid)
+        running.hurry(0)
         link = await clients.until_open(phone.udid)
         assert isinstance(await clients.greet(link, "t"), m.Ready)
         link[1].close()
@@ -173,11 +174,12 @@ def test_the_link_stalls_and_goes_on(fault, running, pymobiledevice3, clients):
     async def work():
         reader, writer = link = await clients.until_open(phone.udid)
         await clients.greet(link, "t")
-        running.fault(0, f"{fault}=0.4@now")
+        running.fault(0, f"{fault}=60@now")
         writer.write(encode(m.Ping(1)))
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
                 await reader.read(100)
+        running.hurry(0)
         assert await reader.read(100)
         writer.close()
 
@@ -217,13 +219,10 @@ def test_gone_for_a_while_and_for_good(farm, pymobiledevice3, clients):
 
         return len(await list_devices())
 
-    async def seen_again():
-        await asyncio.sleep(0.5)
-        return await clients.battery()
-
-    simulated.fault(0, "vanish=0.3@now")
+    simulated.fault(0, "vanish=60@now")
     assert pymobiledevice3(seen) == 0
-    assert pymobiledevice3(seen_again)["CurrentCapacity"] == 80
+    simulated.hurry(0)
+    assert pymobiledevice3(clients.battery)["CurrentCapacity"] == 80
     simulated.fault(0, "vanish@now")
     assert pymobiledevice3(seen) == 0
 
@@ -242,10 +241,10 @@ def test_a_dropped_tunnel_ends_its_connections(farm, pymobiledevice3):
             provider = DvtProvider(tunnel)
             async with provider as dvt, DeviceInfo(dvt) as info:
                 assert await info.proclist()
-                simulated.fault(0, "tunnel-drop=0.3@now")
+                simulated.fault(0, "tunnel-drop=60@now")
                 with pytest.raises(PyMobileDevice3Exception):
                     await info.proclist()
-        await asyncio.sleep(0.4)
+        simulated.hurry(0)
         async with UserspaceRsdTunnel(serial=udid, autopair=False) as tunnel:
             assert tunnel.udid == udid
 

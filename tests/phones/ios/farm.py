@@ -121,6 +121,10 @@ class Farm:
 
         self.call(arm)
 
+    def hurry(self, number: int) -> None:
+        """Faults of one phone that last a while end now, and a phone that was to return does."""
+        self.call(self.phones[number].hurry)
+
     def open_app(self, number: int, bundle_id: str = RUNNER_BUNDLE) -> None:
         """A person opens the app by hand."""
         self.call(self.phones[number].apps[bundle_id].open_by_hand)

@@ -76,7 +76,7 @@ class Phone:
         self._offers: dict[int, Handler] = {}
         self._ports = itertools.count(_FIRST_SERVICE_PORT)
         self._pids = itertools.count(400 + 100 * number)
-        self._later: set[asyncio.TimerHandle] = set()
+        self._later: list[tuple[asyncio.TimerHandle, Callable[[], None]]] = []
         for part in ("media", "crashes", "apps"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         self.apps: dict[str, App] = {}
@@ -188,7 +188,16 @@ class Phone:
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """Do something after a while, unless the phone is switched off first."""
-        self._later.add(asyncio.get_running_loop().call_later(seconds, act))
+        timer = asyncio.get_running_loop().call_later(seconds, act)
+        self._later.append((timer, act))
+
+    def hurry(self) -> None:
+        """What would end or come back later does so now."""
+        waiting, self._later = self._later, []
+        for timer, act in waiting:
+            if not timer.cancelled() and timer.when() > asyncio.get_running_loop().time():
+                timer.cancel()
+                act()
 
     def cut_links(self) -> None:
         """Every connection breaks."""
@@ -226,7 +235,7 @@ class Phone:
 
     def close(self) -> None:
         """Switch off: no process and no timer is left."""
-        for timer in self._later:
+        for timer, _ in self._later:
             timer.cancel()
         for app in self.apps.values():
             app.kill()
