@@ -6,6 +6,8 @@ exactly the two scripts written here, by their digests, and no connection anywhe
 
 from __future__ import annotations
 
+import base64
+
 from jinja2 import Environment
 from markupsafe import Markup
 
@@ -75,6 +77,7 @@ def _environment() -> Environment:
     environment.filters["clean"] = lambda value: clean(str(value))
     environment.filters["line"] = lambda value: one_line(str(value))
     environment.filters["utc"] = utc_text
+    environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
     environment.globals.update(
         {
             "cell_text": labels.cell_text,

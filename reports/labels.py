@@ -46,6 +46,7 @@ _CHANNEL_TITLES = {
     "runner.rss_peak_bytes": "Runner peak RSS",
     "runner.pss_bytes": "Runner PSS",
     "runner.cpu_percent": "Runner CPU",
+    "runner.behind": "Runner behind",
     "device.foreign_cpu_percent": "CPU of everyone else",
     "device.steal_percent": "CPU taken by the hypervisor",
     "device.screen_on": "Display lit",

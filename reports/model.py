@@ -103,6 +103,19 @@ class TrialRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """The screen of a phone when something covered the runner, for one trial.
+
+    ``png`` is None where the page does not bear it; ``left_out`` says why.
+    """
+
+    path: str  #: in the results folder: ``runs/<run>/trials/<trial>/screen.png``
+    size: tuple[int, int] = (0, 0)  #: width and height in pixels
+    png: bytes | None = None
+    left_out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """Trials of a cell or a report by what became of them. ``missing`` were never finished."""
 
@@ -146,6 +159,7 @@ class CellView:
     trials: tuple[TrialRow, ...]
     quantiles: QuantileCurve | None = None
     series: dict[str, TrialSeries] = field(default_factory=dict)  #: by trial id
+    pictures: dict[str, Picture] = field(default_factory=dict)  #: by trial id
     simulated: bool = False
     loss: AccuracyLoss | None = None  #: of the accuracy pass, against the float32 variant
     profile: Profile | None = None  #: of the profile pass

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -37,6 +38,9 @@ class TrialSource(Protocol):
 
     def samples(self) -> Samples:
         """All inferences, warm-up included; empty when none was stored."""
+
+    def screenshot(self) -> Path | None:
+        """The picture of the screen that was kept when something covered the runner."""
 
     def profile(self) -> Profile | None:
         """Time per operator; None outside the profile pass."""

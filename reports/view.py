@@ -35,12 +35,14 @@ from reports.model import (
     Counts,
     FailureView,
     FloatArray,
+    Picture,
     ReportModel,
     RunView,
     SkipView,
     TrialRow,
     TrialSeries,
 )
+from reports.pictures import Album
 from reports.series import Latency, merge_quantiles, quantiles_ms, trial_series
 from reports.source import RunSource, TrialSource
 from reports.text import clean, one_line
@@ -63,6 +65,7 @@ class _Gathered:
     missing: int = 0
     quantiles: list[FloatArray] = field(default_factory=list)
     series: dict[str, TrialSeries] = field(default_factory=dict)
+    pictures: dict[str, Picture] = field(default_factory=dict)
     profile: Profile | None = None
 
 
@@ -72,6 +75,7 @@ def build_report(runs: Sequence[RunSource]) -> ReportModel:
     limit = _ALL_POINTS // max(1, planned * _LINES_PER_TRIAL)
     limit = min(MAX_POINTS, max(_MIN_POINTS, limit))
     channels: dict[str, Channel] = {}
+    album = Album()
     cells: list[CellView] = []
     run_views: list[RunView] = []
     failures: list[FailureView] = []
@@ -79,7 +83,7 @@ def build_report(runs: Sequence[RunSource]) -> ReportModel:
     all_findings: list[tuple[str, Finding]] = []
     sides: list[tuple[CellView, Side]] = []
     for run in runs:
-        gathered = _gather(run, channels, limit)
+        gathered = _gather(run, channels, album, limit)
         for one in gathered:
             view = _cell_view(run, one, f"c{len(cells) + 1}", gathered)
             cells.append(view)
@@ -105,7 +109,9 @@ def build_report(runs: Sequence[RunSource]) -> ReportModel:
     )
 
 
-def _gather(run: RunSource, channels: dict[str, Channel], limit: int) -> list[_Gathered]:
+def _gather(
+    run: RunSource, channels: dict[str, Channel], album: Album, limit: int
+) -> list[_Gathered]:
     """The run's cells in the order the plan first names them."""
     by_cell: dict[int, str] = {}  # Cell.key hashes JSON; ask each Cell object once
 
@@ -124,7 +130,10 @@ def _gather(run: RunSource, channels: dict[str, Channel], limit: int) -> list[_G
         if trial.id in missing:
             one.missing += 1
         else:
-            _read_trial(one, run.trial(trial.id), channels, limit)
+            source = run.trial(trial.id)
+            _read_trial(one, source, channels, limit)
+            if (file := source.screenshot()) is not None:
+                one.pictures[trial.id] = album.picture(file)
     for one in gathered.values():
         one.records.sort(key=lambda record: record.trial.repeat)
     return list(gathered.values())
@@ -174,6 +183,7 @@ def _cell_view(
         trials=tuple(_trial_row(record) for record in one.records),
         quantiles=merge_quantiles(one.quantiles),
         series=one.series,
+        pictures=one.pictures,
         simulated=_is_simulated(run, one),
         profile=one.profile,
         loss=accuracy_loss(cell, [(other.cell, other.records) for other in gathered]),

@@ -78,7 +78,7 @@ class SettledData:
     def __init__(self, folder: Path) -> None:
         self._samples, self._blocks = folder / layout.SAMPLES, folder / layout.BLOCKS
         self._traces, self._profile = folder / layout.TRACES, folder / layout.PROFILE
-        self._outputs = folder / layout.OUTPUTS
+        self._outputs, self._screen = folder / layout.OUTPUTS, folder / layout.SCREEN
 
     def outputs(self) -> list[NDArray[np.generic]] | None:
         """What the model answered to the trial's input; None where that was not kept."""
@@ -90,6 +90,11 @@ class SettledData:
                     return [stored[name] for name in sorted(stored, key=_place)]
             except (ValueError, KeyError, EOFError, BadZipFile) as error:
                 raise StoreError(f"{self._outputs}: damaged: {error}") from error
+
+    def screenshot(self) -> Path | None:
+        """The file of the picture of the screen; None where nothing covered the runner."""
+        with translated(self._screen):
+            return self._screen if self._screen.exists() else None
 
     def profile(self) -> Profile | None:
         """What a profile pass found; None for other trials."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 
@@ -48,9 +49,13 @@ class MemoryTrial:
     stored: Samples
     traces: dict[str, MemoryTrace] = field(default_factory=dict)
     profiled: Profile | None = None
+    screen: Path | None = None
 
     def samples(self) -> Samples:
         return self.stored
+
+    def screenshot(self) -> Path | None:
+        return self.screen
 
     def profile(self) -> Profile | None:
         return self.profiled

@@ -117,6 +117,25 @@ def test_earlier_attempts_and_the_archive_are_disguised_too(
     assert not any(SERIAL in name or SERIAL.encode() in data for name, data in members.items())
 
 
+def test_no_picture_of_a_screen_is_given_away(
+    store: ResultsStore, phone_run: str, make, tmp_path: Path
+) -> None:
+    (trial,) = store.resolve(phone_run).plan.trials
+    writer = store.resume_run(phone_run)
+    for _ in range(2):  # the first of them is superseded
+        attempt = writer.begin_trial(trial)
+        attempt.add_screenshot(b"a picture")
+        attempt.finish(make.record(writer, attempt), "")
+    writer.close("complete")
+    kept = store.resolve(phone_run)
+    assert len(list(kept.folder.rglob("screen.png"))) == 2
+    assert kept.trial(trial.id).screenshot().read_bytes() == b"a picture"
+    after = exported(store, phone_run, tmp_path).resolve(phone_run)
+    assert list(after.folder.rglob("screen.png")) == []
+    (other,) = after.plan.trials
+    assert after.trial(other.id).screenshot() is None
+
+
 def test_a_run_on_this_machine_alone_keeps_its_trial_ids(
     store: ResultsStore, finished_run, tmp_path: Path
 ) -> None:
