@@ -5,17 +5,24 @@ matplotlib is used here only, and is an extra (``figures``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.stats.interval import Estimate
+from reports.plots.naming import Name, Spot, name_points, shortened
 from reports.plots.plot import bars, plain_log_axis
 from reports.plots.style import COLOURS, FORMATS, MARKERS, STYLES, applied, rendered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
+
+#: Letters of a name in the list below the figure, that fit a column in every style.
+_KEY_WIDTH = 52
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +57,8 @@ def pareto_figure(points: Sequence[Point], title: str, fmt: str, axis: Axis) -> 
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(6.4, 4.2))
-        axes = figure.subplots()
-        draw_pareto(axes, points, axis)
-        axes.set_title(title)
+        figure.suptitle(title)
+        draw_pareto(figure, points, axis)
         return rendered(figure, fmt)
 
 
@@ -65,9 +71,14 @@ def front(points: Sequence[Point]) -> list[Point]:
     return found
 
 
-def draw_pareto(axes: Axes, points: Sequence[Point], axis: Axis) -> None:
-    """The points with their intervals, and the line of those that no other one beats."""
+def draw_pareto(figure: Figure, points: Sequence[Point], axis: Axis) -> None:
+    """The points with their intervals, and the line of those that no other one beats.
+
+    The points on the line and the chosen one are named; where the names find no room, numbers
+    stand for them and the names below. The layout of the figure is settled then: titles come first.
+    """
     best = front(points)
+    axes = figure.subplots()
     axes.plot(
         [point.cost.value for point in best],
         [point.accuracy_percent.value for point in best],
@@ -79,14 +90,32 @@ def draw_pareto(axes: Axes, points: Sequence[Point], axis: Axis) -> None:
     )
     for index, series in enumerate(sorted({point.series for point in points})):
         _draw_series(axes, [point for point in points if point.series == series], index)
-    named = [*best, *(point for point in points if point.chosen and point not in best)]
-    for index, point in enumerate(named):
-        _name(axes, point, above=index % 2 == 1)
     plain_log_axis(axes)
-    axes.margins(x=0.12, y=0.12)
+    axes.margins(x=0.15, y=0.18)  # room for names
     axes.set_xlabel(f"{axis.name} ({axis.figure}), log scale")
     axes.set_ylabel("accuracy [%]")
-    axes.legend(loc="best")
+    named = [*best, *(point for point in points if point.chosen and point not in best)]
+    names = [_name(point) for point in named]
+    spots = [_spot(point) for point in points]
+    lines = [*_steps(best), *(bar for point in points for bar in _intervals(point))]
+    legend = _legend(figure, axes)
+    if not name_points(axes, names, spots, lines):
+        short = legend.get_window_extent().height
+        legend.remove()
+        long = _legend(figure, axes, [name.text for name in names]).get_window_extent().height
+        figure.set_figheight(figure.get_figheight() + (long - short) / figure.dpi)
+        numbers = [replace(name, text=str(n)) for n, name in enumerate(names, start=1)]
+        name_points(axes, numbers, spots, lines, partly=True)
+
+
+def _legend(figure: Figure, axes: Axes, names: Sequence[str] = ()) -> Legend:
+    """What lines and markers mean and, where the points have numbers, whose they are."""
+    from matplotlib.lines import Line2D
+
+    handles, labels = axes.get_legend_handles_labels()
+    handles += [Line2D([], [], linestyle="none") for _ in names]
+    labels += [f"{n}  {shortened(name, _KEY_WIDTH)}" for n, name in enumerate(names, start=1)]
+    return figure.legend(handles, labels, loc="outside lower center", ncols=1)
 
 
 def _draw_series(axes: Axes, points: Sequence[Point], index: int) -> None:
@@ -102,15 +131,26 @@ def _draw_series(axes: Axes, points: Sequence[Point], index: int) -> None:
     )
 
 
-def _name(axes: Axes, point: Point, *, above: bool) -> None:
-    """The label of a point, alternately above and below the line that joins them."""
-    axes.annotate(
-        f"{point.label} (chosen)" if point.chosen else point.label,
-        (point.cost.value, point.accuracy_percent.value),
-        xytext=(0, 9 if above else -14),
-        textcoords="offset points",
-        ha="center",
-        fontsize="small",
-        fontweight="bold" if point.chosen else "normal",
-        parse_math=False,  # foreign names are text, not formulas
-    )
+def _name(point: Point) -> Name:
+    text = f"{point.label} (chosen)" if point.chosen else point.label
+    return Name(text, _spot(point), bold=point.chosen)
+
+
+def _spot(point: Point) -> Spot:
+    return point.cost.value, point.accuracy_percent.value
+
+
+def _steps(best: Sequence[Point]) -> Iterator[tuple[Spot, Spot]]:
+    """The parts of the line that joins them."""
+    for (x, y), (next_x, next_y) in pairwise(map(_spot, best)):
+        yield (x, y), (next_x, y)
+        yield (next_x, y), (next_x, next_y)
+
+
+def _intervals(point: Point) -> Iterator[tuple[Spot, Spot]]:
+    x, y = _spot(point)
+    cost, accuracy = point.cost, point.accuracy_percent
+    if cost.low is not None and cost.high is not None:
+        yield (cost.low, y), (cost.high, y)
+    if accuracy.low is not None and accuracy.high is not None:
+        yield (x, accuracy.low), (x, accuracy.high)

@@ -63,7 +63,7 @@ def _pareto(
     ]
 
     def draw(figure: Figure) -> None:
-        draw_pareto(figure.subplots(), points, axis)
+        draw_pareto(figure, points, axis)
 
     yield Plot(
         f"accuracy-{name}",

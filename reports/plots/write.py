@@ -57,9 +57,9 @@ def drawn(plot: Plot, style: Style, fmt: str) -> bytes:
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=plot.size_in(style))
-        plot.draw(figure)
         if plot.simulated:
             figure.suptitle("SIMULATED device", color="#b03a2e", fontweight="bold")
+        plot.draw(figure)
         return rendered(figure, fmt)
 
 
