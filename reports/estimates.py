@@ -17,10 +17,14 @@ from reports.quantities import is_count
 
 def estimate(metric: str, values: Sequence[float]) -> Estimate:
     """One estimate over the trials' ``values`` (at least one)."""
-    plain = is_count(metric) or metric.endswith("_percent") or metric == "size_bytes"
-    if plain or min(values) <= 0:
+    if is_plain_mean(metric) or min(values) <= 0:
         return Estimate(sum(values) / len(values), None, None, len(values))
     return geometric_mean_interval(values)
+
+
+def is_plain_mean(metric: str) -> bool:
+    """Whether the metric is summed up by its arithmetic mean, without an interval."""
+    return is_count(metric) or metric.endswith("_percent") or metric == "size_bytes"
 
 
 def estimates(rows: Iterable[Mapping[str, float]]) -> dict[str, Estimate]:

@@ -17,7 +17,8 @@ from harness.stats.interval import Estimate, geometric_mean_interval
 from reports import labels
 from reports.marks import marks_for
 from reports.model import CellView, FindingView, ReportModel
-from reports.paper.table import PaperColumn, PaperEntry, PaperTable, number, with_best
+from reports.paper.notes import numbers_note
+from reports.paper.table import Number, PaperColumn, PaperEntry, PaperTable, number, with_best
 from reports.quantities import scale, title
 from reports.summary import varying
 
@@ -33,10 +34,6 @@ FACETS: dict[str, str] = {
 _PARTS = {"model": {"family", "variant"}, "phone": {"device"}}
 #: Short names for what people ask for most.
 ALIASES = {"energy": "energy_net_j", "power": "power_mean_w", "accuracy": "accuracy_top1"}
-NOTE = (
-    "Values are geometric means over trials, each a fresh process. Uncertainties in parentheses "
-    "are half-widths of 95 % intervals over trials, in units of the last digits."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +107,7 @@ def pivot(model: ReportModel, request: PivotRequest) -> PaperTable:
         columns=tuple(columns),
         rows=_best(rows, columns, request),
         constant=_constant(cells, request),
-        note=" ".join((NOTE, *model.mixed)),
+        note=" ".join((numbers_note(request.metrics, pooled=_is_pooled(rows)), *model.mixed)),
         common=common,
     )
 
@@ -151,10 +148,20 @@ def _entry(
     return number(
         over_units([cell.estimates[column.metric] for cell in measured]),
         column,
+        trials=sum(trials_of(cell, column.metric) for cell in measured),
         units=len(measured),
         marks=tuple(marks.values()),
         simulated=any(cell.simulated for cell in measured),
     )
+
+
+def trials_of(cell: CellView, metric: str) -> int:
+    """How many trials a number is over; that of the accuracy pass counts samples itself."""
+    return cell.counts.ok if cell.purpose == "accuracy" else cell.estimates[metric].n
+
+
+def _is_pooled(rows: Iterable[Iterable[PaperEntry]]) -> bool:
+    return any(isinstance(entry, Number) and entry.units > 1 for row in rows for entry in row)
 
 
 def over_units(estimates: Sequence[Estimate]) -> Estimate:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from harness.metrics import METRICS
 from harness.stats.interval import Estimate, geometric_mean_interval
 from harness.stats.operators import by_type
 from harness.units import NS_PER_MS
@@ -17,7 +18,8 @@ from reports.compare import advantage, groups
 from reports.marks import marks_for
 from reports.model import CellView, ReportModel
 from reports.operators import NOTE as PROFILE_NOTE
-from reports.paper.pivot import NOTE, metric_column
+from reports.paper.notes import numbers_note
+from reports.paper.pivot import metric_column, trials_of
 from reports.paper.table import PaperColumn, PaperEntry, PaperTable, number, with_best
 from reports.summary import varying
 from reports.text import one_line
@@ -71,14 +73,15 @@ def _table(
     columns: Sequence[PaperColumn],
     entries: Callable[[CellView], Sequence[PaperEntry]],
     model: ReportModel,
-    note: str = NOTE,
+    more: str = "",
 ) -> PaperTable:
-    """One row a cell: the facets in which cells differ, then ``columns``."""
+    """One row a cell: the facets in which cells differ, then ``columns``; ``more`` goes below."""
     differing = varying(tuple(cells)) - {"engine_version"} | {"model"}
     keys = [key for key in labels.FACETS if key in differing]
     rows: list[list[PaperEntry]] = [
         [*(cell.facets[key] or "-" for key in keys), *entries(cell)] for cell in cells
     ]
+    metrics = [column.metric for column in columns if column.metric in METRICS]
     all_columns = [*(PaperColumn(labels.FACETS[key]) for key in keys), *columns]
     return PaperTable(
         name,
@@ -86,7 +89,7 @@ def _table(
         tuple(all_columns),
         with_best(rows, all_columns, [cell.group for cell in cells]),
         labels.cell_text(cells[0].facets, frozenset(differing | {"run"})),
-        " ".join((note, *model.mixed)),
+        " ".join(filter(None, (numbers_note(metrics), more, *model.mixed))),
         tuple(view for view in model.findings if view.everywhere),
     )
 
@@ -99,13 +102,12 @@ def _number(cell: CellView, column: PaperColumn, model: ReportModel) -> PaperEnt
         view for view in marks_for(cell, column.metric, model.findings) if not view.everywhere
     )
     return number(
-        estimate, column, trials=_trials(cell, estimate), marks=marks, simulated=cell.simulated
+        estimate,
+        column,
+        trials=trials_of(cell, column.metric),
+        marks=marks,
+        simulated=cell.simulated,
     )
-
-
-def _trials(cell: CellView, estimate: Estimate) -> int:
-    """The accuracy pass infers each sample once: its estimates count samples."""
-    return cell.counts.ok if cell.purpose == "accuracy" else estimate.n
 
 
 def _speed_up(cells: Sequence[CellView], model: ReportModel) -> PaperTable | None:
@@ -129,7 +131,7 @@ def _speed_up(cells: Sequence[CellView], model: ReportModel) -> PaperTable | Non
         [latency, _SPEED_UP],
         entries,
         model,
-        f"{NOTE} The mean of ratios is geometric; its interval is over the rows.",
+        "The mean of ratios is geometric; its interval is over the rows.",
     )
     if len(shown) < 2:
         return table
@@ -193,8 +195,7 @@ def _quantization(model: ReportModel) -> PaperTable | None:
         columns,
         lambda cell: list(entries(cell)),
         model,
-        f"{NOTE} Speed-up and accuracy kept are against float32 in the same setting."
-        + (" Intervals of accuracy are over samples." if kept else ""),
+        "Speed-up and accuracy kept are against float32 in the same setting.",
     )
 
 

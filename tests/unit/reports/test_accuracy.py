@@ -11,6 +11,8 @@ from harness.scenario import Burst
 from harness.variant import ModelFormat, Variant
 from reports.accuracy import accuracy_estimates, accuracy_loss
 from reports.markdown import render_markdown
+from reports.paper.pivot import PivotRequest, pivot
+from reports.paper.tables import paper_tables
 from reports.tables import cell_tables
 from reports.terminal import accuracy_table, json_rows, terminal_table
 from reports.view import build_report
@@ -91,6 +93,18 @@ def test_accuracy_never_meets_the_rows_of_time(model) -> None:
     assert table is not None
     assert len(table.rows) == 2
     assert "## Accuracy" in render_markdown(model)
+
+
+def test_tables_for_papers_say_that_accuracy_is_over_samples(model) -> None:
+    table = {one.name: one for one in paper_tables(model)}["accuracy"]
+    assert "intervals over samples" in table.note
+    assert "trials" not in table.note
+    assert table.trials_text == "n = 1 trial \u00d7 1 unit"  # not the hundred samples
+    asked = PivotRequest(("variant",), ("latency_p50_ns", "accuracy_top1"))
+    mixed = pivot(model, asked)
+    assert "intervals over trials" not in mixed.note
+    assert "Accuracy and its interval are over the samples" in mixed.note
+    assert mixed.trials_text == "n = 1 trial \u00d7 1 unit"
 
 
 def test_programs_get_the_comparison_in_numbers(model) -> None:
