@@ -55,7 +55,7 @@ class _Link(SocketLink):
     def send(self, data: bytes, deadline: Deadline, cancel: CancelToken) -> None:
         """Send all of ``data``."""
         super().send(data, deadline, cancel)
-        self.said_bye = data.endswith(_BYE)
+        self.said_bye = self.said_bye or data.endswith(_BYE)
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from harness.cli.provenance import harness_facts
 from harness.clock import CancelToken, Clock, SystemClock
 from harness.conductor.conductor import Conductor, RunContext, TrialJob
 from harness.conductor.inputs import InputFactory
+from harness.conductor.processes import Processes
 from harness.errors import NoDeviceMatched, UserError
 from harness.fleet.curfew import Curfew
 from harness.fleet.executor import DeviceWork, EmbeddedExecutor
@@ -196,9 +197,11 @@ class _Execution:
         self._choices, self._cancel = choices, cancel
         self._clock = SystemClock()
         self._rules: list[SkipRule] = [RepeatRule(scenario.repeats)]
+        self._earlier: Sequence[TrialRecord] = ()
 
     def already_measured(self, records: Sequence[TrialRecord]) -> None:
-        """Count trials of an earlier session towards ``repeats.until_ci``."""
+        """Count trials of an earlier session, and the processes that served them."""
+        self._earlier = records
         for record in records:
             for rule in self._rules:
                 rule.add(record)
@@ -269,7 +272,8 @@ class _Execution:
             lab=next((one for one in scenario.lab if one.address == device_id), None),
             surroundings=surroundings,
         )
-        return Conductor(device, context, inputs, self._clock, self._cancel, view)
+        processes = Processes(self._earlier)
+        return Conductor(device, context, inputs, self._clock, self._cancel, view, processes)
 
     def _job(self, trial: Trial) -> TrialJob:
         variant = trial.cell.variant

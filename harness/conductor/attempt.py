@@ -83,7 +83,9 @@ class Attempt:
         self.operators_ns: float | None = None  #: of the profile pass
         self.unavailable: str | None = None  #: why the trial is left out after all
         self.reused = False  #: whether the process had served an earlier trial
+        self.found = False  #: whether it goes on with the session of an earlier attempt
         self.failure: Failure | None = None
+        self.counts = True  #: whether no trial of its process counts already
         self.runner_log = ""
 
     def miss(self, condition: str | None) -> None:
@@ -192,7 +194,7 @@ class Attempt:
             outcome, reason = apply_require(Outcome.OK, findings, context.require, placed)
             if self.unavailable is not None:
                 outcome, reason = Outcome.SKIPPED, self.unavailable
-            elif self.reused:
+            elif not self.counts:
                 outcome, reason = Outcome.SKIPPED, "shares its process with an earlier trial"
         return TrialRecord(
             run_id=context.run_id,

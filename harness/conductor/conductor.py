@@ -18,6 +18,7 @@ from harness.conductor.inputs import InputFactory
 from harness.conductor.measure import Measurement
 from harness.conductor.meter import CsvMeter, MeteredTelemetry
 from harness.conductor.phases import PhaseLog, failure_of
+from harness.conductor.processes import Processes
 from harness.conductor.profile import profile_pass
 from harness.conductor.progress import Progress
 from harness.conductor.screen import watched
@@ -112,11 +113,12 @@ class Conductor:
         clock: Clock,
         cancel: CancelToken,
         progress: Progress,
+        processes: Processes | None = None,
     ) -> None:
         self._device, self._context, self._inputs = device, context, inputs
         self._clock, self._cancel, self._progress = clock, cancel, progress
         self._cool_down = CoolDown()
-        self._processes: set[object] = set()  #: names that runners gave their processes
+        self._processes = processes or Processes()
 
     def run(self, job: TrialJob, writer: TrialWriter) -> TrialRecord:
         """Run one trial and store its record, whatever happens on the device.
@@ -137,8 +139,9 @@ class Conductor:
             raise
         except HarnessError as error:
             attempt.failure = failure_of(error)
-        self._note_process(attempt)
+        self._processes.judge(attempt)
         record = attempt.record(self._context, tuple(log.spans), self._clock.now())
+        self._processes.add(record)
         writer.finish(record, attempt.runner_log)
         if record.failure is None or record.failure.cause not in _MAY_COME_BACK:
             writer.forget_left()
@@ -160,6 +163,7 @@ class Conductor:
                 "it is measured again"
             )
             return False
+        attempt.found = True
         with ExitStack() as undo:
             undo.callback(self._restore, log)
             telemetry = self._telemetry(attempt)
@@ -317,13 +321,6 @@ class Conductor:
         """How long a runner may take to appear; a person has to come by for some."""
         by_hand = self._context.prepare.start == "by_hand"
         return BY_HAND_TIMEOUT_S if by_hand else LAUNCH_TIMEOUT_S
-
-    def _note_process(self, attempt: Attempt) -> None:
-        """A process that serves a second trial is not a fresh one."""
-        process = attempt.ready.facts.get("process") if attempt.ready else None
-        if process is not None:
-            attempt.reused = process in self._processes
-            self._processes.add(process)
 
     def _load(self, session: RunnerSession, cell: Cell) -> Loaded:
         return session.load(load_message(cell), self._within(LOAD_TIMEOUT_S), self._cancel)

@@ -181,10 +181,18 @@ class RunnerSession:
         if self._channel is not None:
             deadline, cancel = Deadline(self._clock, _BYE_S), CancelToken()
             with suppress(HarnessError):
-                self._channel.send((m.Ack(self._last_seq), m.Bye()), deadline, cancel)
+                self._hear_out(self._channel, deadline, cancel)
                 self._runner.wait(deadline, cancel)
             self._channel.close()
         self._runner.kill()
+
+    def _hear_out(self, channel: Channel, deadline: Deadline, cancel: CancelToken) -> None:
+        """Say bye, and acknowledge what was on its way: a runner ends once everything is."""
+        channel.send((m.Ack(self._last_seq), m.Bye()), deadline, cancel)
+        with suppress(LinkClosed):
+            while (packets := channel.packets(deadline, cancel)) is not None:
+                self._take_in(packets)
+                channel.send((m.Ack(self._last_seq),), deadline, cancel)
 
     # --- messages ---------------------------------------------------------------------------
 

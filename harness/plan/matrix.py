@@ -176,7 +176,7 @@ class DeviceMatrix:
             return
         self._seen.add(identity)
         reason = objection or self._too_many_threads(threads) or self._needs_cable(cell)
-        reason = reason or self._needs_a_hand() or self._excluded(cell)
+        reason = reason or self._needs_a_hand(cell) or self._excluded(cell)
         if purpose == "accuracy" and self._scenario.accuracy is not None:
             reason = reason or self._source.no_accuracy(point.ref, self._scenario.accuracy)
         try:
@@ -217,9 +217,13 @@ class DeviceMatrix:
             return f"{self._device.platform} cannot measure without its cable"
         return None
 
-    def _needs_a_hand(self) -> str | None:
-        if self._scenario.prepare.start == "by_hand" and self._device.platform == "android":
+    def _needs_a_hand(self, cell: Cell) -> str | None:
+        if self._scenario.prepare.start != "by_hand":
+            return None
+        if self._device.platform == "android":
             return "by hand (prepare.start) only iPhones are started; leave it out for Android"
+        if self._device.platform == "ios" and isinstance(cell.load, Cold):
+            return "a cold start needs a process of its own; an app opened by hand has none"
         return None
 
     def _excluded(self, cell: Cell) -> str | None:

@@ -141,7 +141,7 @@ class ScriptedLink:
             case m.Infer():
                 self._infer(message)
             case m.Ack() | m.Bye() | m.Cancel():
-                pass
+                self._closed |= isinstance(message, m.Bye)
             case _:
                 raise AssertionError(f"the scripted runner does not expect {message}")
 

@@ -292,6 +292,17 @@ def test_only_iphones_are_started_by_hand(variants):
     assert "only iPhones" in plan.skips[0].reason
 
 
+def test_an_app_that_a_person_opens_starts_no_cold_trial(variants):
+    selector = (DeviceSelector(terms=(("platform", "=", "ios"),)),)
+    loads, start = (Cold(), Burst()), Prepare(start="by_hand")
+    asked = scenario(MatrixBlock(("tflite",)), devices=selector, loads=loads, prepare=start)
+    plan = expand(asked, {"ios:A": DeviceFacts("ios:A", {})}, variants)
+    assert {type(trial.cell.load) for trial in plan.trials} == {Burst}
+    assert [skip.reason.partition(";")[0] for skip in plan.skips] == [
+        "a cold start needs a process of its own"
+    ]
+
+
 def test_iphones_and_android_phones_do_without_their_cable(variants):
     phones = {name: DeviceFacts(name, {}) for name in ("android:A", "ios:B")}
     selector = tuple(DeviceSelector(terms=(("platform", "=", one),)) for one in ("android", "ios"))
