@@ -101,6 +101,12 @@ class ManualClock:
         self.advance(round(seconds * NS_PER_S))
 
 
+def on_monotonic(clock: Clock) -> Callable[[float], int]:
+    """From wall-clock seconds since 1970 to monotonic nanoseconds, as both clocks stand now."""
+    now_ns, now_s = clock.monotonic_ns(), clock.now().timestamp()
+    return lambda at_s: now_ns + round((at_s - now_s) * NS_PER_S)
+
+
 class Deadline:
     """A point on a clock's monotonic time by which a call must have come back."""
 

@@ -1,9 +1,12 @@
-"""Under which conditions trials start: the gates of a scenario, and how they went; the room."""
+"""Under which conditions trials start: the gates of a scenario, and how they went; what the lab
+has around a device: the room, and power meters.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 #: How long somebody has to pull the cable out of a phone that measures without it, once told.
 UNPLUG_S = 60.0
@@ -21,6 +24,26 @@ class Ambient:
     serial: str | None = None
     baud: int = 9600
     scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class MeterFile:
+    """An external power meter whose program appends to a CSV file with a header line.
+
+    Column ``time`` holds seconds since 1970 or ISO 8601, ``power`` the power in ``unit``.
+    """
+
+    csv: Path
+    time: str = "time"
+    power: str = "power"
+    unit: Literal["W", "mW", "uW"] = "W"
+
+
+@dataclass(frozen=True, slots=True)
+class Joulescope:
+    """An external power meter on USB: the one with this serial number, or ``any``, the only one."""
+
+    serial: str
 
 
 @dataclass(frozen=True, slots=True)

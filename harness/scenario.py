@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
-from harness.conditions import Ambient, Gates
+from harness.conditions import Ambient, Gates, Joulescope, MeterFile
 
 #: Dynamic input shapes by input name: ``{"ids": (1, 128)}``.
 Shapes = dict[str, tuple[int, ...]]
@@ -329,19 +329,6 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Meter:
-    """An external power meter that appends to a CSV file with a header line.
-
-    Column ``time`` holds seconds since 1970 or ISO 8601, ``power`` the power in ``unit``.
-    """
-
-    csv: Path
-    time: str = "time"
-    power: str = "power"
-    unit: Literal["W", "mW", "uW"] = "W"
-
-
-@dataclass(frozen=True, slots=True)
 class LabDevice:
     """One line of the lab's inventory.
 
@@ -354,7 +341,7 @@ class LabDevice:
     owner: str | None = None
     hub_port: str | None = None
     notes: str | None = None
-    meter: Meter | None = None
+    meter: MeterFile | Joulescope | None = None
     usb_power: Literal["cut"] | None = None
 
 

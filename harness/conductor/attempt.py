@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.channels import METER_POWER
 from harness.conditions import Cooling
 from harness.conductor.metrics import is_used, repeat_metrics, trial_metrics
 from harness.device import Reading, Runner
@@ -82,10 +83,10 @@ class Attempt:
         self.score: Score | None = None  #: of the accuracy pass
         self.operators_ns: float | None = None  #: of the profile pass
         self.unavailable: str | None = None  #: why the trial is left out after all
-        self.reused = False  #: whether the process had served an earlier trial
         self.found = False  #: whether it goes on with the session of an earlier attempt
-        self.failure: Failure | None = None
+        self.reused = False  #: whether the process had served an earlier trial
         self.counts = True  #: whether no trial of its process counts already
+        self.failure: Failure | None = None
         self.runner_log = ""
 
     def miss(self, condition: str | None) -> None:
@@ -110,10 +111,14 @@ class Attempt:
         self._writer.leave(way_back)
 
     def add_channels(self, now: Sequence[ChannelRecord]) -> None:
-        """Channels that show themselves late; what is known stays, the runner's own included."""
+        """Channels that show themselves late; what is known stays, the runner's own included.
+
+        Only a meter says by its channel that it was lost meanwhile.
+        """
         known = {item.name: item for item in self.channels}
         for item in now:
-            if item.name not in known or known[item.name].unavailable is not None:
+            before = known.get(item.name)
+            if before is None or before.unavailable is not None or item.name == METER_POWER:
                 known[item.name] = item
         self.channels = tuple(known.values())
 

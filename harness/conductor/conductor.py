@@ -16,7 +16,7 @@ from harness.conductor.detached import DetachedMeasurement, Left
 from harness.conductor.gate import CoolDown, Waiting, wait_for_start
 from harness.conductor.inputs import InputFactory
 from harness.conductor.measure import Measurement
-from harness.conductor.meter import CsvMeter, MeteredTelemetry
+from harness.conductor.meter import MeteredTelemetry, open_meter
 from harness.conductor.phases import PhaseLog, failure_of
 from harness.conductor.processes import Processes
 from harness.conductor.profile import profile_pass
@@ -339,7 +339,7 @@ class Conductor:
         meter = self._context.lab.meter if self._context.lab else None
         if meter is None or not self._context.idle_seconds(cell):
             return telemetry
-        return MeteredTelemetry(telemetry, CsvMeter(meter, self._clock))
+        return MeteredTelemetry(telemetry, open_meter(meter, self._clock))
 
     def _push_inputs(self, loaded: Loaded, job: TrialJob) -> tuple[str, ...]:
         made = self._inputs.make(tensor_specs(loaded.inputs), job.inputs)

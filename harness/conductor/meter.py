@@ -1,4 +1,4 @@
-"""An external power meter beside the device's own telemetry: the end of a growing CSV file."""
+"""An external power meter beside the device's own telemetry, from a growing CSV file or on USB."""
 
 from __future__ import annotations
 
@@ -7,18 +7,39 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from harness.channels import METER_POWER
-from harness.clock import Clock
+from harness.clock import Clock, on_monotonic
+from harness.conditions import Joulescope, MeterFile
+from harness.conductor.joulescope import JoulescopeMeter
 from harness.device import Reading, Runner, Telemetry
 from harness.record import ChannelRecord
-from harness.scenario import Meter
-from harness.units import NS_PER_S
 
 _WATTS = {"W": 1.0, "mW": 1e-3, "uW": 1e-6}
 #: A line that has not ended by then is none.
 _LONGEST_LINE = 10_000
+
+
+class PowerMeter(Protocol):
+    """Watts of a whole device, on the channel ``power.meter_w``."""
+
+    @property
+    def channel(self) -> ChannelRecord:
+        """The meter's channel, with the reason if it cannot be read, or not any more."""
+
+    def read(self) -> list[Reading]:
+        """What came since the last call, on the host's monotonic clock."""
+
+    def close(self) -> None:
+        """Let go of the meter."""
+
+
+def open_meter(meter: MeterFile | Joulescope, clock: Clock) -> PowerMeter:
+    """The meter that the lab names."""
+    if isinstance(meter, Joulescope):
+        return JoulescopeMeter(meter.serial, clock)
+    return CsvMeter(meter, clock)
 
 
 class CsvMeter:
@@ -28,7 +49,7 @@ class CsvMeter:
     read. Rows from before the meter was opened are not read.
     """
 
-    def __init__(self, meter: Meter, clock: Clock) -> None:
+    def __init__(self, meter: MeterFile, clock: Clock) -> None:
         self._meter, self._clock = meter, clock
         self._file: BinaryIO | None = None
         self._place: tuple[int, int] = (0, 0)
@@ -90,8 +111,7 @@ class CsvMeter:
         """Whole lines as readings; a last one without its end waits for the rest."""
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()[-_LONGEST_LINE:]
-        behind_ns = self._clock.monotonic_ns()
-        wall_s = self._clock.now().timestamp()
+        moment_ns = on_monotonic(self._clock)
         for line in lines:
             fields = _fields(line)
             if len(fields) <= max(self._place):
@@ -99,14 +119,13 @@ class CsvMeter:
             at_s, power = _seconds(fields[self._place[0]]), _number(fields[self._place[1]])
             if at_s is None or power is None:
                 continue
-            at_ns = behind_ns + round((at_s - wall_s) * NS_PER_S)
-            yield Reading(METER_POWER, at_ns, power * _WATTS[self._meter.unit])
+            yield Reading(METER_POWER, moment_ns(at_s), power * _WATTS[self._meter.unit])
 
 
 class MeteredTelemetry:
     """A device's telemetry with its external meter as one more channel."""
 
-    def __init__(self, inner: Telemetry, meter: CsvMeter) -> None:
+    def __init__(self, inner: Telemetry, meter: PowerMeter) -> None:
         self._inner, self._meter = inner, meter
 
     def channels(self) -> Sequence[ChannelRecord]:

@@ -68,6 +68,7 @@ EXCLUSIVE = {
     "sqlite3": ("harness/store",),
     "distributed": ("harness/fleet",),
     "dask": ("harness/fleet",),
+    "pyjoulescope_driver": ("harness/conductor",),
     "matplotlib": ("reports",),
     "perfetto": ("reports",),
     "yaml": ("harness/scenario_file", "harness/models"),

@@ -9,6 +9,7 @@ from enum import StrEnum
 class RefusalCode(StrEnum):
     """Why there is no energy."""
 
+    AWAY = "AWAY"  #: the source is not there, or was taken away
     TOO_FEW = "TOO-FEW"  #: readings, inferences or time are missing
     TOO_SHORT = "TOO-SHORT"  #: for a source that updates so rarely
     GAPS = "GAPS"  #: the source was silent for a good part

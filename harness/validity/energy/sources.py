@@ -191,6 +191,9 @@ def _nothing(source: str, channels: Sequence[ChannelRecord]) -> str:
 
 
 def _meter(evidence: PowerEvidence, windows: Windows, inferences: int) -> _Answer | None:
+    for item in evidence.channels:
+        if item.name == METER_POWER and item.unavailable is not None:
+            return (METER_POWER,), Refusal(RefusalCode.AWAY, item.unavailable)
     power = evidence.traces.get(METER_POWER)
     if power is None:
         return None

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from harness.channels import METER_POWER
 from harness.clock import ManualClock
+from harness.conditions import MeterFile
 from harness.conductor.meter import CsvMeter
-from harness.scenario import Meter
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def opened() -> Iterator[Callable[..., CsvMeter]]:
     """Meters that are closed at the end."""
     with ExitStack() as stack:
 
-        def make(meter: Meter, clock: ManualClock | None = None) -> CsvMeter:
+        def make(meter: MeterFile, clock: ManualClock | None = None) -> CsvMeter:
             made = CsvMeter(meter, clock or ManualClock())
             stack.callback(made.close)
             return made
@@ -50,7 +50,7 @@ def rows(meter: CsvMeter) -> list[tuple[int, float]]:
 def test_new_rows_come_on_the_hosts_monotonic_clock(log, opened) -> None:
     clock = ManualClock()
     append(log, f"{clock.now().timestamp()},9.0\n")  # before the trial
-    meter = opened(Meter(log), clock)
+    meter = opened(MeterFile(log), clock)
     assert (meter.channel.name, meter.channel.unit) == (METER_POWER, "W")
     assert meter.channel.unavailable is None
     clock.advance(10_000_000_000)
@@ -65,7 +65,7 @@ def test_new_rows_come_on_the_hosts_monotonic_clock(log, opened) -> None:
 
 def test_a_line_counts_when_it_has_ended(log, opened) -> None:
     clock = ManualClock()
-    meter = opened(Meter(log, unit="mW"), clock)
+    meter = opened(MeterFile(log, unit="mW"), clock)
     append(log, "1767225600,12")
     assert rows(meter) == []
     append(log, "00\r\n")
@@ -73,7 +73,7 @@ def test_a_line_counts_when_it_has_ended(log, opened) -> None:
 
 
 def test_lines_that_are_none_are_left_out(log, opened) -> None:
-    meter = opened(Meter(log))
+    meter = opened(MeterFile(log))
     append(log, '\n,\n1\nx,1\n1,x\n1,nan\n1,inf\n"1\n' + "1,2,3\n")
     assert [value for _, value in rows(meter)] == [2.0]
 
@@ -81,13 +81,13 @@ def test_lines_that_are_none_are_left_out(log, opened) -> None:
 def test_columns_are_found_by_name_in_any_order(tmp_path, opened) -> None:
     path = tmp_path / "log.csv"
     path.write_bytes(b"\xef\xbb\xbfI (A), P (uW) ,at\n")
-    meter = opened(Meter(path, time="at", power="P (uW)", unit="uW"))
+    meter = opened(MeterFile(path, time="at", power="P (uW)", unit="uW"))
     append(path, "0.1,2000000,1767225600\n")
     assert [value for _, value in rows(meter)] == [2.0]
 
 
 def test_a_file_that_is_replaced_or_cut_is_read_from_its_start(log, opened) -> None:
-    meter = opened(Meter(log))
+    meter = opened(MeterFile(log))
     append(log, "1,1\n2,2\n")
     assert len(rows(meter)) == 2
     log.unlink()
@@ -108,7 +108,7 @@ def test_what_cannot_be_read_has_a_reason(tmp_path, opened, content, reason) -> 
     path = tmp_path / "other.csv"
     if content is not None:
         path.write_text(content)
-    meter = opened(Meter(path))
+    meter = opened(MeterFile(path))
     assert reason in str(meter.channel.unavailable)
     assert rows(meter) == []
 
@@ -117,7 +117,7 @@ def test_what_cannot_be_read_has_a_reason(tmp_path, opened, content, reason) -> 
 def test_no_bytes_break_it(tmp_path_factory, data) -> None:
     path = tmp_path_factory.mktemp("meter") / "any.csv"
     path.write_bytes(b"time,power\n")
-    meter = CsvMeter(Meter(path), ManualClock())
+    meter = CsvMeter(MeterFile(path), ManualClock())
     with path.open("ab") as file:
         file.write(data)
     assert all(math.isfinite(value) for _, value in rows(meter))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.conditions import Ambient, Gates, ThermalGate
+from harness.conditions import Ambient, Gates, Joulescope, ThermalGate
 from harness.scenario import (
     Burst,
     Cold,
@@ -200,6 +200,11 @@ def test_json_is_yaml(read):
     text = json.dumps({"schema": 1, "name": "phone \U0001f4f1 ü", **MATRIX})
     assert "\\ud83d\\udcf1" in text
     assert read(text, whole=True).name == "phone \U0001f4f1 ü"
+
+
+def test_a_serial_number_keeps_its_zeros(read):
+    (device,) = read("lab: [{address: local, meter: {joulescope: 002401}}]").lab
+    assert device.meter == Joulescope("002401")
 
 
 def test_fractions_of_any_length(read):

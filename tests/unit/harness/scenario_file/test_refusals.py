@@ -104,6 +104,8 @@ WRONG = [
     ("energy: monsoon", 4, "energy", "use one of auto, battery, rails, rapl, accumulator, meter"),
     ("energy: {idle_seconds: 1}", 4, "energy.idle_seconds", "10"),
     ("lab: [{address: local, meter: none.csv}]", 4, "lab[0].meter", "there is no file 'none.csv'"),
+    ("lab: [{address: local, meter: {unit: mW}}]", 4, "lab[0].meter", "needs one of csv (a file) and joulescope"),
+    ("lab: [{address: local, meter: {joulescope: any, unit: mW}}]", 4, "lab[0].meter.unit", "goes not together with 'joulescope'"),
     ("lab: [{address: local, usb_power: on}]", 4, "lab[0].usb_power", "cut"),
     ("? [a]\n: 3", 4, "", "a key must be a name"),
     ("? \n: 3", 4, "", "a key must be a name"),

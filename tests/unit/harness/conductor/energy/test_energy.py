@@ -2,113 +2,29 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
-from harness.channels import BATTERY_CURRENT, METER_POWER
+from harness.channels import BATTERY_CURRENT
 from harness.clock import ManualClock
-from harness.conditions import Gates
-from harness.conductor.conductor import Conductor, RunContext, TrialJob
-from harness.conductor.inputs import InputFactory
-from harness.conductor.progress import Silent
 from harness.device import Reading
-from harness.record import ChannelRecord, DeviceFacts, Outcome, RunPlan, TrialRecord
+from harness.record import ChannelRecord, Outcome, TrialRecord
 from harness.scenario import (
     Burst,
     Cold,
     EnergyRequest,
     LabDevice,
-    Meter,
-    Prepare,
     Require,
     SingleStream,
     Sustained,
     Warmup,
 )
-from harness.store.store import ResultsStore
 
 TWO_MINUTES = SingleStream(Warmup(max_seconds=2.0), min_seconds=120.0, min_inferences=1)
 ENERGY = EnergyRequest(idle_seconds=120.0)
 FIGURES = {"energy_gross_j", "energy_net_j", "power_mean_w", "power_idle_w"}
-
-
-@pytest.fixture(scope="session")
-def simulation() -> ModuleType:
-    """``tests/benchmarks/energy.py``: the same simulator in tests and figures."""
-    path = Path(__file__).parents[3] / "benchmarks" / "energy.py"
-    spec = importlib.util.spec_from_file_location("benchmark_energy_conducted", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def conducted(tmp_path: Path, scripted, script, make_trial) -> Callable[..., TrialRecord]:
-    """One trial with the given telemetry; the stored record."""
-    script.latency_ns = 50_000_000
-    runs = iter(range(1000))
-
-    def run(telemetry, load=TWO_MINUTES, energy=ENERGY, **context) -> TrialRecord:
-        script.telemetry = telemetry
-        trial = make_trial(load)
-        name = f"run{next(runs)}"
-        plan = RunPlan(name, "test", None, "2026-01-01T00:00:00+00:00", (trial,))
-        store = ResultsStore(tmp_path / "results")
-        writer = store.create_run(plan)
-        fields = {
-            "gates": Gates(),
-            "telemetry_rate_hz": 1.0,
-            "memory": None,
-            "require": Require(),
-            "prepare": Prepare(),
-            "energy": energy,
-        }
-        conductor = Conductor(
-            scripted,
-            RunContext(name, DeviceFacts("local"), {"version": "0"}, **(fields | context)),
-            InputFactory(tmp_path / "inputs"),
-            scripted.clock,
-            scripted.cancel,
-            Silent(),
-        )
-        (tmp_path / "model").write_bytes(b"model")
-        conductor.run(TrialJob(trial, tmp_path / "model"), writer.begin_trial(trial))
-        writer.close("complete")
-        return store.resolve(name).trial(trial.id).record
-
-    return run
-
-
-@pytest.fixture
-def phone(simulation) -> Callable[..., Callable[..., object]]:
-    """Telemetry of a simulated phone."""
-
-    def make(seed: int = 1, plugged: bool | None = False, every_s: float = 1.0, **of_phone):
-        def telemetry(clock, script):
-            script.busy_ns.clear()
-            rng = np.random.default_rng(seed)
-            return simulation.PhoneTelemetry(
-                simulation.Phone(**of_phone),
-                rng,
-                clock,
-                script.busy_ns,
-                plugged=plugged,
-                every_s=every_s,
-            )
-
-        return telemetry
-
-    return make
 
 
 def ids(record: TrialRecord) -> list[str]:
@@ -302,34 +218,6 @@ def test_rapl_means_are_put_back_together_without_double_counting(conducted) -> 
     assert record.energy.channels == ("power.package-0.dram_w", "power.package-0_w")
     assert record.metrics["power_idle_w"] == pytest.approx(6.0, rel=0.02)
     assert record.metrics["energy_net_j"] == pytest.approx(24.0 * 0.05, rel=0.02)
-
-
-def test_an_external_meter_comes_before_a_charged_battery(conducted, phone, tmp_path) -> None:
-    log = tmp_path / "meter.csv"
-    log.write_text("time,power\n0,1\n")
-    lab = LabDevice("local", meter=Meter(log, unit="mW"))
-    noise = np.random.default_rng(3)
-
-    def telemetry(clock, script):
-        inner = phone(plugged=True)(clock, script)
-        poll = inner.poll
-
-        def with_meter(*, final: bool = False):
-            now = clock.monotonic_ns()
-            busy = any(start <= now - 10**8 < end for start, end in script.busy_ns)
-            milliwatts = (3000.0 if busy else 1000.0) + noise.normal(0, 5)
-            with log.open("a") as file:
-                file.write(f"{clock.now().isoformat()},{milliwatts:.1f}\n")
-            return poll(final=final)
-
-        inner.poll = with_meter
-        return inner
-
-    record = conducted(telemetry, lab=lab)
-    assert record.energy is not None
-    assert (record.energy.source, record.energy.channels) == ("meter", (METER_POWER,))
-    assert record.metrics["energy_net_j"] == pytest.approx(2.0 * 0.05, rel=0.03)
-    assert any(item.name == METER_POWER and item.clock == "host" for item in record.channels)
 
 
 def test_a_source_that_is_not_there_says_so(conducted) -> None:
