@@ -19,7 +19,10 @@ from harness.scenario import Prepare
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A device as discovery sees it. ``ready`` is False with what to do about it in ``advice``."""
+    """A device as discovery sees it.
+
+    Where it is not ``ready``, or is but not for everything, ``advice`` says what to do about it.
+    """
 
     device_id: str  #: ``local``, ``android:SERIAL``, ``ios:UDID``
     platform: str

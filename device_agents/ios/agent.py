@@ -6,25 +6,32 @@ import asyncio
 import importlib.util
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from device_agents.android.parse.text import printable
 from device_agents.ios.capture import capture
 from device_agents.ios.device import IosDevice
-from device_agents.ios.errors import TRUST, translated
+from device_agents.ios.errors import STALE, TRUST, refuses_our_keys, translated
 from device_agents.ios.loop import LOOP
 from device_agents.ios.parse.values import SIMULATED, model_name, text
 from device_agents.ios.phone import Phone
+from device_agents.ios.readiness import advice_on, state_of, what_is_missing
 from harness.clock import CancelToken, Clock, Deadline, SystemClock
 from harness.device import Sighting
 from harness.errors import DeviceError, DeviceUnavailable
+
+if TYPE_CHECKING:
+    from pymobiledevice3.lockdown import UsbmuxLockdownClient
 
 _PREFIX = "ios:"
 _SOCKET = "/var/run/usbmuxd"
 #: A phone that does not say who it is in this time is shown as not answering.
 _IDENTIFY_S = 4.0
+#: Of that, for what it lacks.
+_MISSING_S = 2.0
 _EXTRA = "to see iPhones: pip install 'benchfarm[ios]'"
 
 
@@ -36,6 +43,8 @@ class Seen:
     values: dict[str, Any]
     paired: bool = False
     problem: str = ""
+    stale: bool = False  #: this host has a pair record that the phone does not know
+    missing: tuple[str, ...] = ()  #: what a person must do before the app can be launched
 
 
 class IosAgent:
@@ -95,9 +104,16 @@ def sighting(seen: Seen) -> Sighting:
         state, advice = "silent", f"it does not answer: {seen.problem}"
         return Sighting(device_id, "ios", name or "unknown", False, state, advice)
     if not seen.paired:
-        return Sighting(device_id, "ios", name or "unknown", False, "not trusted", TRUST)
-    simulated = seen.values.get(SIMULATED) is True
-    return Sighting(device_id, "ios", name or "iPhone", simulated=simulated)
+        advice = STALE if seen.stale else TRUST
+        return Sighting(device_id, "ios", name or "unknown", False, "not trusted", advice)
+    return Sighting(
+        device_id,
+        "ios",
+        name or "iPhone",
+        state=state_of(seen.missing),
+        advice=advice_on(seen.missing),
+        simulated=seen.values.get(SIMULATED) is True,
+    )
 
 
 def _own_name(name: str | None) -> str:
@@ -119,6 +135,17 @@ async def _look() -> list[Seen]:
     return list(await asyncio.gather(*map(_identify, udids)))
 
 
+async def _asked(udid: str, client: UsbmuxLockdownClient) -> Seen:
+    values = dict(client.all_values or {})
+    if not client.paired:
+        return Seen(udid, values, stale=client.pair_record is not None)
+    missing: tuple[str, ...] = ()
+    with suppress(Exception):  # a phone that is slow to tell what it lacks is there all the same
+        async with asyncio.timeout(_MISSING_S):
+            missing = await what_is_missing(client, values)
+    return Seen(udid, values, paired=True, missing=missing)
+
+
 async def _identify(udid: str) -> Seen:
     """Ask a phone who it is; a passcode or a pending Trust dialog keeps it from being ready."""
     from pymobiledevice3.lockdown import create_using_usbmux
@@ -127,10 +154,12 @@ async def _identify(udid: str) -> Seen:
         async with asyncio.timeout(_IDENTIFY_S):
             client = await create_using_usbmux(serial=udid, autopair=False)
             try:
-                return Seen(udid, dict(client.all_values or {}), bool(client.paired))
+                return await _asked(udid, client)
             finally:
                 await client.close()
     except TimeoutError:
         return Seen(udid, {}, problem=f"nothing within {_IDENTIFY_S:g} s")
     except Exception as error:  # noqa: BLE001 - one phone's trouble must not hide the others
+        if refuses_our_keys(error):
+            return Seen(udid, {}, stale=True)
         return Seen(udid, {}, problem=str(translated(error, "", "ask it")).removeprefix(": "))

@@ -29,6 +29,21 @@ _CLOSE_S = 1.0
 T = TypeVar("T")
 
 
+async def tunnel_of(udid: str) -> tuple[str, int] | None:
+    """Where the tunnel that root opened leads; None where tunneld has none to this phone.
+
+    Raises the library's TunneldConnectionError where no tunneld runs, and UserError for a variable
+    that is no address.
+    """
+    from pymobiledevice3.tunneld.api import get_tunneld_tunnels
+
+    host, _, port = os.environ.get("BENCHFARM_TUNNELD", _TUNNELD).rpartition(":")
+    if not port.isdecimal():
+        raise UserError("BENCHFARM_TUNNELD is HOST:PORT of a running tunneld")
+    tunnels = (await get_tunneld_tunnels((host, int(port)))).get(udid)
+    return (tunnels[0]["tunnel-address"], tunnels[0]["tunnel-port"]) if tunnels else None
+
+
 class _Turns:
     """Who has the tunnel of this process."""
 
@@ -158,15 +173,10 @@ class Developer:
     async def _tunneld(self) -> Any:
         from pymobiledevice3.exceptions import TunneldConnectionError
         from pymobiledevice3.remote.remote_service_discovery import RemoteServiceDiscoveryService
-        from pymobiledevice3.tunneld.api import get_tunneld_tunnels
 
-        host, _, port = os.environ.get("BENCHFARM_TUNNELD", _TUNNELD).rpartition(":")
-        if not port.isdecimal():
-            raise UserError("BENCHFARM_TUNNELD is HOST:PORT of a running tunneld")
-        tunnels = (await get_tunneld_tunnels((host, int(port)))).get(self._connections.udid)
-        if not tunnels:
+        where = await tunnel_of(self._connections.udid)
+        if where is None:
             raise TunneldConnectionError
-        where = (tunnels[0]["tunnel-address"], tunnels[0]["tunnel-port"])
         return await self._way.enter_async_context(RemoteServiceDiscoveryService(where))
 
     async def _why_not(self) -> CapabilityMissing:

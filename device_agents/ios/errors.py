@@ -9,19 +9,23 @@ from device_agents.android.parse.text import printable
 from harness.errors import CapabilityMissing, DeviceError, DeviceUnavailable, HarnessError
 
 TRUST = "the phone does not trust this computer; unlock it, plug it in again and tap Trust"
+STALE = (
+    "the phone does not know this computer's pair record: it was reset, or the record is another "
+    "computer's; unlock it, plug it in again and tap Trust"
+)
 UNLOCK = "the phone is locked by its passcode; unlock it and set Auto-Lock to Never"
 NO_USBMUXD = "no usbmuxd answers on this host; apt install usbmuxd, then plug the phone in again"
+BY_HAND = "or open the app by hand (prepare: {start: by_hand})"
 DEVELOPER_MODE = (
     "Developer Mode is off; turn it on in Settings > Privacy & Security > Developer Mode, "
-    "or open the app by hand (prepare: {start: by_hand})"
+    f"{BY_HAND}"
 )
 IMAGE = (
-    "the developer image is not mounted; python -m pymobiledevice3 mounter auto-mount, "
-    "or open the app by hand (prepare: {start: by_hand})"
+    f"the developer image is not mounted; python -m pymobiledevice3 mounter auto-mount, {BY_HAND}"
 )
 TUNNELD = (
     "iOS 17.0 to 17.3 needs a tunnel that root opens: sudo python -m pymobiledevice3 remote "
-    "tunneld; or open the app by hand (prepare: {start: by_hand})"
+    f"tunneld; {BY_HAND}"
 )
 NO_APP = "the runner app is not installed; set BENCHFARM_IPA to its .ipa (docs/ios.md)"
 GONE = "it is gone; plug it in again"
@@ -77,6 +81,12 @@ def is_lost(error: BaseException) -> bool:
     return any(name in names for name in _LOST) or type(error) in (OSError, ConnectionError)
 
 
+def refuses_our_keys(error: BaseException) -> bool:
+    """Whether the phone broke off in TLS: it knows our record's name, but not its keys."""
+    causes = [one for one in (error, error.__cause__) if one is not None]
+    return any("SSLError" in names_of(one) and "_ALERT_" in str(one) for one in causes)
+
+
 def translated(error: BaseException, device_id: str, what: str) -> HarnessError:
     """Our error for one of the library's; ``what`` was being done."""
     if isinstance(error, HarnessError):
@@ -86,8 +96,9 @@ def translated(error: BaseException, device_id: str, what: str) -> HarnessError:
             kind, advice = _MEANINGS[name]
             return kind(device_id, advice)
     said = printable(str(error), _SAID)
-    if "could not be, unlocked" in said or "PasswordProtected" in said:
-        return DeviceUnavailable(device_id, UNLOCK)
+    locked = "could not be, unlocked" in said or "PasswordProtected" in said
+    if locked or refuses_our_keys(error):
+        return DeviceUnavailable(device_id, UNLOCK if locked else STALE)
     if isinstance(error, AssertionError):
         return DeviceError(device_id, f"the phone refused to {what} without saying why")
     detail = f"{type(error).__name__}: {said}" if said else type(error).__name__

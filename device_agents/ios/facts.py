@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from device_agents.ios.parse.battery import Battery, read_battery
 from device_agents.ios.parse.values import device_facts, flag
@@ -12,6 +12,9 @@ from device_agents.ios.phone import Connections, Phone
 from harness import channels
 from harness.clock import CancelToken, Deadline
 from harness.record import DeviceFacts, DeviceState
+
+if TYPE_CHECKING:
+    from pymobiledevice3.lockdown import UsbmuxLockdownClient
 
 BATTERY_DOMAIN = "com.apple.mobile.battery"
 AMFI_DOMAIN = "com.apple.security.mac.amfi"
@@ -105,18 +108,18 @@ async def _ask(connections: Connections) -> Answers:
         await connections.values(),
         await connections.values(AMFI_DOMAIN),
         await connections.battery(),
-        await image_mounted(connections),
+        await image_mounted(await connections.lockdown()),
         "network" if device is not None and device.is_network else "usb",
     )
 
 
-async def image_mounted(connections: Connections) -> bool | None:
+async def image_mounted(lockdown: UsbmuxLockdownClient) -> bool | None:
     """Whether a developer image is mounted; None where nobody can tell."""
     from pymobiledevice3.exceptions import PyMobileDevice3Exception
     from pymobiledevice3.services.mobile_image_mounter import MobileImageMounterService
 
     try:
-        async with MobileImageMounterService(await connections.lockdown()) as mounter:
+        async with MobileImageMounterService(lockdown) as mounter:
             images = await mounter.list_images()
     except (PyMobileDevice3Exception, KeyError):
         return None

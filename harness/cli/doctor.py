@@ -78,6 +78,8 @@ def _device_checks() -> Iterator[Check]:
             continue
         info = holder(sighting.device_id)
         yield name, DOUBT if info else GOOD, f"held by {info}" if info else sighting.name
+        if sighting.advice:
+            yield name, DOUBT, sighting.advice
         if sighting.simulated:
             yield name, DOUBT, "SIMULATED: its numbers say nothing about a real phone"
         known = facts.get(sighting.device_id)
