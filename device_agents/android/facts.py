@@ -50,15 +50,15 @@ _NPU_BY_SOC = (
 
 def sections(text: str) -> dict[str, str]:
     """Outputs by the name in the ``@@name`` line before them."""
-    found: dict[str, str] = {}
-    name = ""
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
     for line in text.splitlines():
         if line.startswith("@@"):
-            name = line[2:].strip()
-            found[name] = ""
-        elif name:
-            found[name] += line + "\n"
-    return found
+            lines = found[line[2:].strip()] = []
+        else:
+            lines.append(line + "\n")
+    found.pop("", None)
+    return {name: "".join(lines) for name, lines in found.items()}
 
 
 def read_facts(phone: Phone, deadline: Deadline, cancel: CancelToken) -> DeviceFacts:
@@ -121,9 +121,11 @@ def _processor(found: Mapping[str, str], props: Mapping[str, str], put: Put) -> 
     put("cpu", processor.core_names(found.get("cpuinfo", "")), "no CPU part in /proc/cpuinfo")
     rows = [line.split("|") for line in found.get("policies", "").splitlines()]
     policies = {
-        f"policy{int(row[0]):02d}": (len(processor.core_list(row[2])), khz)
+        f"policy{number:02d}": (len(processor.core_list(row[2])), khz)
         for row in rows
-        if len(row) == 4 and row[0].isdecimal() and (khz := integer(row[1])) is not None
+        if len(row) == 4
+        and (number := integer(row[0])) is not None
+        and (khz := integer(row[1])) is not None
     }
     denied = "/sys/devices/system/cpu/cpufreq cannot be read"
     put("clusters", processor.clusters_text(policies), denied)

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from device_agents.android.adb import ADVICE, AdbServer, NotReached, Stream
 from device_agents.android.parse.answers import Transport
+from device_agents.android.parse.text import printable
 from device_agents.android.shell import Answer, ShellStream, StandingShell, finish
 from harness.clock import CancelToken, Clock, Deadline
 from harness.errors import CommandFailed, DeviceError, DeviceTimeout, DeviceUnavailable
@@ -155,7 +156,12 @@ class Phone:
                 self.device_id,
                 (command[:200],),
                 answer.returncode,
-                answer.text[-2000:],
-                answer.error_text[-2000:],
+                _plain(answer.text),
+                _plain(answer.error_text),
             )
         return answer
+
+
+def _plain(said: str) -> str:
+    """The end of what a command said, without anything that a terminal would obey."""
+    return "\n".join(printable(line, 500) for line in said[-2000:].splitlines())

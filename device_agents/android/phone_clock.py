@@ -8,7 +8,7 @@ bounds are found anew from time to time.
 
 from __future__ import annotations
 
-from device_agents.android.parse.text import number
+from device_agents.android.parse.text import uptime_s
 from device_agents.android.phone import Phone
 from harness.clock import CancelToken, Deadline
 from harness.units import NS_PER_S
@@ -37,11 +37,11 @@ class PhoneClock:
         low, high = None, None
         for _ in range(_QUESTIONS):
             sent_ns = self._phone.clock.monotonic_ns()
-            uptime_s = number(self._phone.run(_ASK, deadline, cancel).text.strip())
+            up_s = uptime_s(self._phone.run(_ASK, deadline, cancel).text.strip())
             heard_ns = self._phone.clock.monotonic_ns()
-            if uptime_s is None:
+            if up_s is None:
                 continue
-            phone_ns = round(uptime_s * NS_PER_S)
+            phone_ns = round(up_s * NS_PER_S)
             # It was read between the two; what was read is cut to a hundredth of a second.
             least, most = sent_ns - phone_ns - _RESOLUTION_NS, heard_ns - phone_ns
             low = least if low is None else max(low, least)
@@ -50,6 +50,6 @@ class PhoneClock:
             self.offset_ns, self.error_ns = (low + high) // 2, abs(high - low) // 2
             self._asked_at_ns = now_ns
 
-    def host_ns(self, uptime_s: float) -> int:
+    def host_ns(self, up_s: float) -> int:
         """Host monotonic time of a phone's uptime."""
-        return round(uptime_s * NS_PER_S) + self.offset_ns
+        return round(up_s * NS_PER_S) + self.offset_ns

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from device_agents.android.adb import Stream
 from harness.clock import CancelToken, Deadline
-from harness.errors import CommandFailed, DeviceError
+from harness.errors import DeviceError
 
 quote = shlex.quote
 
@@ -132,4 +132,6 @@ class StandingShell:
 
 def _check_size(device_id: str, command: str, output: bytearray) -> None:
     if len(output) > _OUTPUT_LIMIT_BYTES:
-        raise CommandFailed(device_id, (command,), 0, "", "it printed more than 32 MiB")
+        raise DeviceError(
+            device_id, f"it printed more than 32 MiB for {command[:120]!r}; restart the phone"
+        )

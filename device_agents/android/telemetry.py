@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from device_agents.android.parse import odpm, processor
-from device_agents.android.parse.text import channel_part, number
+from device_agents.android.parse.text import channel_part, number, uptime_s
 from device_agents.android.phone import Phone
 from device_agents.android.phone_clock import PhoneClock
 from device_agents.android.shell import ShellStream
@@ -32,6 +32,8 @@ _SLOW_NS = 5 * NS_PER_S
 _JUST_ASKED_NS = 2 * NS_PER_S
 #: How many polls look for the runner's process; it appears soon or never.
 _LOOKS = 5
+#: Read from the loop in one poll, and the longest line; a sample has a kilobyte.
+_MOST_BYTES = 1024 * 1024
 _STDOUT = 1
 #: Of the runner's process: processor time, memory, and how early the system would end it.
 _OWN_FILES = ("stat", "statm", "oom_score_adj")
@@ -192,7 +194,11 @@ class AndroidTelemetry:
             self._open()
         deadline, cancel = Deadline(self._phone.clock, 1.0), CancelToken()
         try:
-            while self._stream is not None and self._stream.waiting():
+            while (
+                self._stream is not None
+                and len(self._tail) < _MOST_BYTES
+                and self._stream.waiting()
+            ):
                 packet = self._stream.packet(deadline, cancel)
                 if packet is None:
                     self.close()
@@ -201,6 +207,9 @@ class AndroidTelemetry:
         except DeviceError:
             self.close()
         *lines, self._tail = self._tail.split(b"\n")
+        if len(self._tail) >= _MOST_BYTES:  # this is no sample; begin anew
+            self.close()
+            self._tail = b""
         return [one for line in lines for one in self._line(line.decode(errors="replace"))]
 
     def _line(self, line: str) -> Iterator[Reading]:
@@ -209,27 +218,27 @@ class AndroidTelemetry:
             yield from self._rails(rest)
             return
         fields = rest.split("|")
-        uptime_s = number(fields[0])
-        if kind != "D" or uptime_s is None or len(fields) < len(self._found.sources) + 2:
+        up_s = uptime_s(fields[0])
+        if kind != "D" or up_s is None or len(fields) < len(self._found.sources) + 2:
             return
-        at_ns = self._clock.host_ns(uptime_s)
+        at_ns = self._clock.host_ns(up_s)
         values: dict[str, float] = {}
         for source, text in zip(self._found.sources, fields[1:], strict=False):
             value = source.value(text)
             if value is not None:
                 values[source.record.name] = value
         self._power(values)
-        self._processor(uptime_s, fields[1 + len(self._found.sources) :], values)
+        self._processor(up_s, fields[1 + len(self._found.sources) :], values)
         for name, value in values.items():
             yield Reading(name, at_ns, value)
 
     def _rails(self, rest: str) -> Iterator[Reading]:
         time, _, text = rest.partition(";")
-        uptime_s = number(time)
-        if uptime_s is not None:
+        up_s = uptime_s(time)
+        if up_s is not None:
             for rail, joules in odpm.read_energy_value(text.replace(";", "\n")).items():
                 yield Reading(
-                    channels.energy(channel_part(rail)), self._clock.host_ns(uptime_s), joules
+                    channels.energy(channel_part(rail)), self._clock.host_ns(up_s), joules
                 )
 
     @staticmethod
@@ -239,24 +248,25 @@ class AndroidTelemetry:
                 values[channels.BATTERY_CURRENT] * values[channels.BATTERY_VOLTAGE]
             )
 
-    def _processor(self, uptime_s: float, fields: list[str], values: dict[str, float]) -> None:
+    def _processor(self, up_s: float, fields: list[str], values: dict[str, float]) -> None:
         """Processor time of the runner and of everybody else since the last sample."""
         busy_s = busy_seconds(fields[0]) if fields else None
         ticks = processor.process_ticks(fields[1]) if len(fields) > 1 else None
-        pages = number(fields[2].split()[1]) if len(fields) > 2 and " " in fields[2] else None
+        sizes = fields[2].split() if len(fields) > 2 else []
+        pages = number(sizes[1]) if len(sizes) > 1 else None
         if pages is not None:
             values[channels.RSS] = pages * self._page_bytes
         self._rank(number(fields[3]) if len(fields) > 3 else None, values)
         if busy_s is None:
             return
         own_s = 0.0 if ticks is None else ticks / processor.TICKS_PER_S
-        if self._before is not None and uptime_s > self._before[0]:
-            elapsed = uptime_s - self._before[0]
+        if self._before is not None and up_s > self._before[0]:
+            elapsed = up_s - self._before[0]
             busy, own = busy_s - self._before[1], own_s - self._before[2]
             values[channels.FOREIGN_CPU] = max(0.0, 100.0 * (busy - own) / elapsed)
             if ticks is not None:
                 values[channels.RUNNER_CPU] = 100.0 * own / elapsed
-        self._before = (uptime_s, busy_s, own_s)
+        self._before = (up_s, busy_s, own_s)
 
     def _rank(self, score: float | None, values: dict[str, float]) -> None:
         """Whether the runner is in front: Android gives such a process the score 0 and no other.

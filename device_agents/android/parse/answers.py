@@ -15,8 +15,11 @@ _STATES = (
     "device|offline|unauthorized|authorizing|connecting|no permissions|recovery|rescue|sideload|"
     "bootloader|fastboot|host|detached|disconnect|unknown"
 )
-#: A line of ``adb devices -l`` is a serial, blanks, a state of one or two words, and tags.
-_LINE = re.compile(rf"(\S+|\S.{{0,200}}?\S(?=\s\s))\s+({_STATES})(?=\s|;|$)(.*)")
+#: A line of ``adb devices -l`` is a serial, blanks, a state of one or two words, and tags or
+#: remarks. A serial may have blanks, and may hold the words of states.
+_LINE = re.compile(
+    rf"(\S(?:.{{0,200}}?\S)?)\s+({_STATES})(?=\s+(?:\w+:|[(\[]|see\b)|\s*;|\s*$)(.*)"
+)
 _REFUSALS = ("Error:", "Error type", "Exception", "java.lang.", "android.util.", "Failure")
 #: What a person can do about a failed installation.
 _INSTALL_ADVICE = {
@@ -49,7 +52,7 @@ class Transport:
 def read_devices(text: str) -> tuple[Transport, ...]:
     """The transports of ``adb devices -l`` or ``host:devices-l``."""
     found = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         match = _LINE.fullmatch(line.strip())
         if match is not None:
             found.append(Transport(match[1], match[2], dict(_TAG.findall(match[3]))))
@@ -58,7 +61,7 @@ def read_devices(text: str) -> tuple[Transport, ...]:
 
 def install_problem(output: str) -> str | None:
     """Why an installation failed and what to do, None where ``Success`` was said."""
-    if re.search(r"^Success\s*$", output, re.MULTILINE):
+    if re.search(r"^Success[ \t\r]*$", output, re.MULTILINE):
         return None
     match = _FAILURE.search(output)
     if match is None:

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 
 from device_agents.android.parse.text import integer
 
-_KB = re.compile(r"^\s*([A-Za-z_()]{1,40}):\s*([0-9]{1,15})\s*kB\s*$", re.MULTILINE)
-_PART = re.compile(r"^CPU (implementer|part)\s*:\s*(0x[0-9a-fA-F]{1,4})\s*$", re.MULTILINE)
+_KB = re.compile(r"^[ \t]*([A-Za-z_()]{1,40}):[ \t]*([0-9]{1,15})[ \t]*kB[ \t\r]*$", re.MULTILINE)
+_PART = re.compile(
+    r"^CPU (implementer|part)[ \t]*:[ \t]*(0x[0-9a-fA-F]{1,4})[ \t\r]*$", re.MULTILINE
+)
 _PSS = (
-    re.compile(r"^\s*TOTAL PSS:\s+([0-9]{1,12})\b", re.MULTILINE),
-    re.compile(r"^\s*TOTAL:\s+([0-9]{1,12})\b", re.MULTILINE),
-    re.compile(r"^\s*TOTAL\s+([0-9]{1,12})\b", re.MULTILINE),
+    re.compile(r"^[ \t]*TOTAL PSS:[ \t]+([0-9]{1,12})\b", re.MULTILINE),
+    re.compile(r"^[ \t]*TOTAL:[ \t]+([0-9]{1,12})\b", re.MULTILINE),
+    re.compile(r"^[ \t]*TOTAL[ \t]+([0-9]{1,12})\b", re.MULTILINE),
 )
 #: Clock ticks per second of /proc (USER_HZ): 100 on every Android.
 TICKS_PER_S = 100

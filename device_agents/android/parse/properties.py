@@ -34,18 +34,19 @@ _FINGERPRINT = (
 def read_properties(text: str) -> dict[str, str]:
     """Properties by name. A value may span lines; the first of each name counts."""
     found: dict[str, str] = {}
-    name, value = "", ""
+    name = ""
+    lines: list[str] = []
     for line in text.splitlines():
         opened = _OPEN.match(line) if not name else None
         pair = _PAIR.fullmatch(line.strip()) if not name and opened is None else None
         if opened:
-            name, value = opened[1], opened[2]
+            name, lines = opened[1], [opened[2]]
         elif name:
-            value += "\n" + line
+            lines.append(line)
         elif pair:
             found.setdefault(pair[1], pair[2])
-        if name and value.rstrip().endswith("]"):
-            found.setdefault(name, value.rstrip()[:-1])
+        if name and lines[-1].rstrip().endswith("]"):
+            found.setdefault(name, "\n".join(lines).rstrip()[:-1])
             name = ""
     return found
 

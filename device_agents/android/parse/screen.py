@@ -7,9 +7,10 @@ import re
 from device_agents.android.parse.text import number, printable
 
 _FOCUS = re.compile(
-    r"^\s*mCurrentFocus=(?:null|Window\{\S+ (?:u[0-9]{1,4} )?(.{1,200})\})\s*$", re.MULTILINE
+    r"^[ \t]*mCurrentFocus=(?:null|Window\{\S+ (?:u[0-9]{1,4} )?(.{1,200})\})[ \t\r]*$",
+    re.MULTILINE,
 )
-_AWAKE = re.compile(r"^\s*mWakefulness=(\w{1,20})\s*$", re.MULTILINE)
+_AWAKE = re.compile(r"^[ \t]*mWakefulness=(\w{1,20})[ \t\r]*$", re.MULTILINE)
 _REFRESH = (
     re.compile(r"\brenderFrameRate[ =]([0-9.]{1,8})"),
     re.compile(r"\brefreshRate[ =]([0-9.]{1,8})"),

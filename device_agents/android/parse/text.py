@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?")
+_MOST_UPTIME_S = 1e9
 _SEPARATED = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -35,6 +36,12 @@ def number(text: str) -> float | None:
     except ValueError:
         return None
     return value if abs(value) < float("inf") else None
+
+
+def uptime_s(text: str) -> float | None:
+    """Seconds since a phone's start, None for what no phone has been up (30 years and more)."""
+    value = number(text)
+    return value if value is not None and 0 <= value < _MOST_UPTIME_S else None
 
 
 def integer(text: str) -> int | None:

@@ -15,7 +15,7 @@ _ENTRY = re.compile(
     r"Temperature\{mValue=([^,{}]{1,24}), mType=(-?[0-9]{1,3}), "
     r"mName=([^{}]{1,80}), mStatus=[0-9]{1,2}\}"
 )
-_STATUS = re.compile(r"^\s*Thermal Status:\s*([0-6])\s*$", re.MULTILINE)
+_STATUS = re.compile(r"^[ \t]*Thermal Status:[ \t]*([0-6])[ \t\r]*$", re.MULTILINE)
 _FROM_HAL, _CACHED = "Current temperatures from HAL:", "Cached temperatures:"
 SKIN_TYPE, BATTERY_TYPE = 3, 2
 #: android.os.Temperature types that are no temperature: -1 unknown (differences and virtual

@@ -242,6 +242,22 @@ def test_transport_lines():
     ]
 
 
+@pytest.mark.parametrize(
+    "serial",
+    [
+        *("10.0.0.7:5555", "AB:CD", "-rf", "Größe-9", "my device", "device", "offline device 2"),
+        *("(no serial number)", "a" * 40, "a phone whose name is longer than the column", "?????"),
+    ],
+)
+@pytest.mark.parametrize("state", ["device", "unauthorized", "no permissions"])
+def test_odd_serials_are_listed_whole(serial, state):
+    """adb pads serials to 22 bytes."""
+    padding = " " * (22 - len(serial.encode()))
+    (found,) = answers.read_devices(f"{serial}{padding} {state} product:p device:d transport_id:7")
+    assert (found.serial, found.state, found.transport_id) == (serial, state, 7)
+    assert answers.read_devices(f"{serial}\t{state}\n") == (answers.Transport(serial, state),)
+
+
 def test_device_text_is_fit_for_a_terminal():
     assert text.printable("\x1b]0;title\x07Pixel\x1b[31m \x00 8\r\n") == "Pixel 8"
     assert text.channel_part("CPU/big <b>") == "cpu_big_b"
