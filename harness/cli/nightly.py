@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.cli.campaign import Choices, Ended
     from harness.jobs.nightly import Night
     from harness.scenario import Scenario
-    from harness.store.lab_files import LabFiles
+    from harness.store.lab_files import LabFiles, NightEntry
     from harness.store.run_reader import RunReader
     from harness.store.store import ResultsStore
 
@@ -42,6 +42,11 @@ _KEPT_FOR_SUSPECTS = 0.1
     type=click.Path(path_type=Path),
     help="Folder for junit.xml, nightly.md and nightly.json; default: in the run's folder.",
 )
+@click.option(
+    "--otava",
+    metavar="COMMAND",
+    help="The program of Apache Otava, asked for a second opinion; default: otava, if on PATH.",
+)
 @results_option
 @json_option
 def nightly(
@@ -51,6 +56,7 @@ def nightly(
     baseline: str | None,
     label: str | None,
     out: Path | None,
+    otava: str | None,
     results: Path,
     as_json: bool,
 ) -> int:
@@ -88,8 +94,10 @@ def nightly(
     again, why_not = _again(night, ended, fresh, choices, store)
     night = confirmed(night, again, why_not)
     notes = [*_notes(night, files), *_about_baseline(files, baseline, first)]
+    tonight = entries(night)
     try:
-        files.append(entries(night))
+        files.append(tonight)
+        notes += [] if ended.interrupted else _second_opinion(tonight, files, otava)
     except StoreError as error:  # the verdicts matter more
         notes.append(f"not in the history: {error}")
     return _report(night, ended, notes, out, as_json=as_json)
@@ -172,6 +180,15 @@ def _notes(night: Night, files: LabFiles) -> list[str]:
         )
     notes += files.history()[1]
     return notes
+
+
+def _second_opinion(tonight: Sequence[NightEntry], files: LabFiles, otava: str | None) -> list[str]:
+    """What Otava sees in the history of what was measured tonight."""
+    from harness.jobs.second_opinion import second_opinions
+
+    measured = {entry.series for entry in tonight}
+    series = files.history()[0]
+    return second_opinions([series[name] for name in series if name in measured], otava)
 
 
 def _about_baseline(files: LabFiles, name: str | None, run: RunReader) -> list[str]:

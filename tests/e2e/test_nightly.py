@@ -39,9 +39,10 @@ def junit(folder: Path) -> ET.Element:
 
 def test_equal_arms_raise_no_alarm(benchfarm, write_scenario, results) -> None:
     scenario = write_scenario(**NIGHT, arms={"equal": True}, limits=GENEROUS)
-    done = benchfarm("nightly", scenario, "--json")
+    done = benchfarm("nightly", scenario, "--json", "--otava", "no-such-program")
     assert done.returncode == 0, done.stderr
     night = json.loads(done.stdout)
+    assert "otava has no opinion: there is no command 'no-such-program'" in night["notes"]
     assert night["regressions"] == 0
     assert night["comparisons"][0]["quads"] == 2
     assert len(night["runs"]) == 1
