@@ -39,8 +39,7 @@ _TRIAL_METRICS = (
     "pss_steady_bytes",
     "rss_peak_bytes",
 )
-#: Rows and charts shown before the rest folds away.
-SHOWN_ROWS = 24
+#: Charts shown before the rest folds away.
 SHOWN_CHARTS = 4
 
 
@@ -65,7 +64,6 @@ def render_html(model: ReportModel) -> str:
             scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own files
             style=Markup(static("vendor/uplot/uPlot.min.css") + static("report.css")),  # noqa: S704
             policy=policy(scripts),
-            shown_rows=SHOWN_ROWS,
             shown_charts=SHOWN_CHARTS,
         )
     )

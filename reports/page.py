@@ -9,16 +9,21 @@ from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+#: Rows shown before the rest folds away, or a table scrolls by itself.
+SHOWN_ROWS = 24
+
 
 def plain_environment() -> Environment:
     """Templates in which every text is escaped and every unknown name is an error."""
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("reports", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["shown_rows"] = SHOWN_ROWS
+    return environment
 
 
 def static(name: str) -> str:

@@ -75,7 +75,9 @@ def varying(cells: tuple[CellView, ...]) -> frozenset[str]:
 def _measured(model: ReportModel) -> str:
     devices = {facts.device_id: device_text(facts) for run in model.runs for facts in run.facts}
     used = sorted({cell.facets["device"] for cell in model.cells})
-    where = "; ".join(devices.get(device, device) for device in used) or "no device"
+    where = _few([devices.get(device, device) for device in used], "; ") or "no device"
+    if len(used) > _MOST:
+        where = f"{len(used)} devices: {where}"
     cells = len(model.cells)
     planned = model.counts.planned
     return (
@@ -222,7 +224,7 @@ def _simulated(model: ReportModel) -> str:
     if not devices:
         return ""
     return (
-        f"SIMULATED: {', '.join(devices)} {'is' if len(devices) == 1 else 'are'} simulated. "
+        f"SIMULATED: {_few(devices, ', ')} {'is' if len(devices) == 1 else 'are'} simulated. "
         "These numbers say nothing about a real phone."
     )
 
@@ -231,6 +233,13 @@ def _limited(statements: list[str]) -> list[str]:
     if len(statements) <= _MOST:
         return statements
     return [*statements[:_MOST], f"{len(statements) - _MOST} more are in the table."]
+
+
+def _few(names: list[str], joint: str) -> str:
+    """The names, or the first of many and how many more there are."""
+    if len(names) <= _MOST:
+        return joint.join(names)
+    return f"{joint.join(names[:_MOST])} and {len(names) - _MOST} more"
 
 
 def _plural(count: int, noun: str) -> str:

@@ -1,125 +1,20 @@
-"""The report page in a real browser: it works, it is quiet, and it asks nobody for anything.
-
-The browser is driven over its own debugging pipe, so that no further package is needed.
-"""
+"""The report page in a real browser: it works, it is quiet, and it asks nobody for anything."""
 
 from __future__ import annotations
 
 import importlib.util
-import itertools
-import json
-import os
-import shutil
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from chromium import CHROMIUM, Browser
 
 from reports.html import render_html
 from reports.view import build_report
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
-ANSWER_S = 60
-
-
-class Browser:
-    """A headless Chromium that shows one page; ``events`` are what it told unasked."""
-
-    def __init__(self, profile: Path) -> None:
-        their_read, self._write = os.pipe()
-        self._read, their_write = os.pipe()
-        words = [
-            *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
-            *("--disable-background-networking", "--disable-dev-shm-usage"),
-            *("--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"),
-        ]
-        # Chromium reads from descriptor 3 and writes to 4.
-        self._process = subprocess.Popen(
-            ["bash", "-c", f'exec "$@" 3<&{their_read} 4>&{their_write}', "browser", *words],
-            pass_fds=(their_read, their_write),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(their_read)
-        os.close(their_write)
-        self._numbers = itertools.count(1)
-        self._buffer = b""
-        self._session: str | None = None
-        self.events: list[dict] = []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = attached["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
-
-    def call(self, method: str, **parameters: object) -> dict:
-        number = next(self._numbers)
-        message = {"id": number, "method": method, "params": parameters}
-        if self._session is not None:
-            message["sessionId"] = self._session
-        os.write(self._write, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._receive()
-            if answer.get("id") == number:
-                assert "error" not in answer, answer
-                return answer["result"]
-            self.events.append(answer)
-
-    def open(self, path: Path, width: int = 1280) -> None:
-        self.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width, height=900, deviceScaleFactor=1, mobile=False,
-        )  # fmt: skip
-        self.events.clear()
-        self.call("Page.navigate", url=path.as_uri())
-        while not self.told("Page.loadEventFired"):
-            self.events.append(self._receive())
-        end = time.monotonic() + ANSWER_S
-        while not self.ask("document.getElementById('time-panel').dataset.ready"):
-            assert time.monotonic() < end, "the page did not unpack its series"
-
-    def ask(self, expression: str) -> object:
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
-
-    def press(self, key: str, text: str = "") -> None:
-        for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, text=text)
-
-    def drag(self, y: float, start: float, end: float) -> None:
-        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=start, y=y)
-        for kind, x in (("mousePressed", start), ("mouseMoved", end), ("mouseReleased", end)):
-            self.call(
-                "Input.dispatchMouseEvent",
-                type=kind, x=x, y=y, button="left", buttons=1, clickCount=1,
-            )  # fmt: skip
-
-    def told(self, method: str) -> list[dict]:
-        return [event["params"] for event in self.events if event.get("method") == method]
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        os.close(self._read)
-        os.close(self._write)
-
-    def _receive(self) -> dict:
-        end = time.monotonic() + ANSWER_S
-        while b"\0" not in self._buffer:
-            assert time.monotonic() < end, "the browser did not answer"
-            piece = os.read(self._read, 1 << 16)
-            assert piece, "the browser went away"
-            self._buffer += piece
-        message, _, self._buffer = self._buffer.partition(b"\0")
-        return json.loads(message)
 
 
 @pytest.fixture(scope="module")
@@ -131,13 +26,19 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of the made-up demo run."""
+def made_up() -> ModuleType:
+    """The made-up runs of the unit tests."""
     source = Path(__file__).parents[1] / "unit/reports/made_up.py"
     spec = importlib.util.spec_from_file_location("made_up_for_page", source)
     made_up = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = made_up
     spec.loader.exec_module(made_up)
+    return made_up
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, made_up: ModuleType) -> Path:
+    """The page of the made-up demo run."""
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(render_html(build_report([made_up.demo_run()])), "utf-8")
     return path
@@ -257,3 +158,41 @@ def test_an_unreadable_channel_says_why(ask) -> None:
 def test_the_page_never_scrolls_sideways(browser: Browser, page: Path, width: int) -> None:
     browser.open(page, width)
     assert browser.ask("document.documentElement.scrollWidth") <= width
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory, made_up: ModuleType) -> Path:
+    """The page of forty devices."""
+    cells = [made_up.make_cell(device=f"android:R5CT{n:06X}") for n in range(40)]
+    plan = made_up.make_plan(cells, 1)
+    trials = {t.id: made_up.make_trial(t, p50_ms=9, seed=1, seconds=0.2) for t in plan.trials}
+    path = tmp_path_factory.mktemp("many") / "report.html"
+    path.write_text(render_html(build_report([made_up.MemoryRun(plan, trials)])), "utf-8")
+    return path
+
+
+CORNERS = """(() => { const scroll = document.querySelector('.tall'); scroll.scrollTo(9999, 500);
+    const box = scroll.getBoundingClientRect(), place = (what) => {
+        const found = scroll.querySelector(what).getBoundingClientRect();
+        return [Math.round(found.left - box.left), Math.round(found.top - box.top)]; };
+    const [left] = place('tbody td.device'), [name] = place('tbody th');
+    return [place('thead th.device'), left, name > 0]; })()"""
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_long_table_keeps_headings_and_devices_in_sight(
+    browser: Browser, many: Path, width: int
+) -> None:
+    browser.open(many, width)
+    assert browser.ask(CORNERS) == [[0, 0], 0, True]
+    assert browser.ask("document.documentElement.scrollWidth") <= width
+
+
+def test_a_link_from_the_table_opens_a_cell_that_is_folded_twice(
+    browser: Browser, many: Path
+) -> None:
+    browser.open(many)
+    browser.ask("document.querySelector('#table-1 a[href=\"#c40\"]').click()")
+    assert browser.ask("new Promise(done => setTimeout(done, 0)) && true") is True
+    assert browser.ask("document.getElementById('c40').open") is True
+    assert browser.ask("document.getElementById('c40').getBoundingClientRect().height") > 100

@@ -272,3 +272,22 @@ def test_a_large_run_folds_most_of_its_rows(made_up) -> None:
     page = render_html(build_report([made_up.MemoryRun(plan, trials)]))
     assert "16 more cells" in page
     assert "1 more chart<" in page
+
+
+def test_two_hundred_devices_fold_away(made_up) -> None:
+    cells = [made_up.make_cell(device=f"android:{n:03}") for n in range(200)]
+    plan = made_up.make_plan(cells, 1)
+    plan = replace(plan, facts={c.device_id: DeviceFacts(c.device_id) for c in cells}, skips=())
+    trials = {
+        t.id: made_up.make_failure(t)
+        if t.order % 5 == 0
+        else made_up.make_trial(t, p50_ms=9, seed=1, seconds=0.1)
+        for t in plan.trials
+    }
+    page = render_html(build_report([made_up.MemoryRun(plan, trials)]))
+    folded = re.findall(r'<details class="more"><summary>(\d+) more(?: (\w+))?', page)
+    assert ("176", "cells") in folded
+    assert ("176", "devices") in folded
+    assert ("16", "") in folded  # of forty failures
+    assert page.count('class="scroll tall"') == 1
+    assert page.count('<details class="cell"') == 200

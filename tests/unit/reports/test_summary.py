@@ -108,3 +108,12 @@ def test_one_cell_is_stated_plainly(report_of, made_up) -> None:
     model = report_of((made_up.make_cell(), P50, [1e6, 1.01e6, 1.02e6]))
     (only,) = summarise(model).results
     assert only.startswith("mobilenet_v2/fp32 with tflite 2.3.0, cpu, 1 thread: 1.010\u00a0ms [")
+
+
+def test_of_many_devices_a_few_are_named(report_of, made_up) -> None:
+    cells = [made_up.make_cell(device=f"android:{n:03}") for n in range(200)]
+    model = report_of(*((cell, P50, [10e6]) for cell in cells))
+    measured = summarise(model).measured
+    assert "on 200 devices: android:000; " in measured
+    assert "android:003 and 196 more" in measured
+    assert "android:004" not in measured
