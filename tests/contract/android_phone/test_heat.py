@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import socket
-import statistics
 import struct
 
 import pytest
@@ -37,14 +36,14 @@ class Wire:
                 return packet
 
     def latency_ns(self, digest, count):
-        """The median of one block."""
+        """The least of one block, which other work on this machine touches last."""
         self.say(m.Run((digest,), (m.Block(0, count),), final=True))
         packet = self.hear(m.BlockDone)
         self.hear(m.Done)
         done = packet.message
         numbers = struct.unpack(f"<{done.count * len(done.columns)}q", packet.frames[0])
         start = done.columns.index("invoke_ns") * done.count
-        return statistics.median(numbers[start : start + done.count])
+        return min(numbers[start : start + done.count])
 
     def close(self):
         self._link.close()
@@ -89,9 +88,9 @@ def _loaded(bench, folder, until, engine, model):
 
 def test_a_scripted_runner_is_as_slow_as_the_phone_is_hot(bench, tmp_path, until):
     wire, digest = _loaded(bench, tmp_path, until, "tflite", b"any model")
-    cool_ns = wire.latency_ns(digest, 30)
+    cool_ns = wire.latency_ns(digest, 60)
     bench.phone.set("skin_c", 46.0)
-    hot_ns = wire.latency_ns(digest, 30)
+    hot_ns = wire.latency_ns(digest, 60)
     bench.phone.set("skin_c", 25.0)
     wire.close()
     assert cool_ns == pytest.approx(5e6, rel=0.3)
