@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.plots.placement import Box, Label, Line, placed
@@ -21,6 +21,7 @@ def around(spots: list[tuple[int, int]]) -> list[Box]:
     return [Box(x - 3, y - 3, x + 3, y + 3) for x, y in spots]
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.lists(COORDINATES, min_size=1, max_size=30, unique=True),
     st.integers(6, 160),
