@@ -73,6 +73,11 @@ AMBIENT_TEMPERATURE = "lab.ambient_c"
 HOST_BUSY = "host.busy_percent"
 NEIGHBOUR_TRIALS = "host.neighbour_trials"
 
+#: Values of a device's state that are no channels: nanoseconds of a fixed small piece of processor
+#: work, and on which core it was done where that is not always the same one.
+CANARY = "canary_ns"
+CANARY_CORE = "canary_core"
+
 
 def temperature(sensor: str) -> str:
     """The channel of one temperature sensor."""

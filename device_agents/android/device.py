@@ -11,6 +11,7 @@ from typing import Literal
 
 from device_agents.android import install
 from device_agents.android.adb import AdbServer
+from device_agents.android.canary import read_canary
 from device_agents.android.facts import abis, read_facts
 from device_agents.android.launch import SHELL_MAIN, AndroidRunner, StartPlan, start_runner
 from device_agents.android.packages import RunnerFile, engines_for
@@ -86,8 +87,10 @@ class AndroidDevice:
         return replace(facts, values=facts.values | {"runner_engines": engines})
 
     def state(self, deadline: Deadline, cancel: CancelToken) -> DeviceState:
-        """Battery, temperatures, screen, load; see state.py."""
-        return self._read_state(deadline, cancel, _FRESH_NS)
+        """Battery, temperatures, screen, load; see state.py. How fast a core is; see canary.py."""
+        state = self._read_state(deadline, cancel, _FRESH_NS)
+        canary = read_canary(self._phone, deadline, cancel)
+        return DeviceState(state.values | canary.values, state.unavailable | canary.unavailable)
 
     def prepare(self, wanted: Prepare, deadline: Deadline, cancel: CancelToken) -> tuple[str, ...]:
         """End leftovers, make the settings, or look whether they still hold."""

@@ -12,6 +12,8 @@ from harness.channels import (
     AMBIENT_TEMPERATURE,
     BATTERY_PERCENT,
     BATTERY_TEMPERATURE,
+    CANARY,
+    CANARY_CORE,
     SKIN_TEMPERATURE,
     THERMAL_STATUS,
     frequency_max,
@@ -33,8 +35,6 @@ _PROCESSOR_FACTOR = 10.0 / 3.0
 LOW_BATTERY_PERCENT = 25.0
 #: The canary may take this much longer after the trial (AndroidX Benchmark's threshold).
 CANARY_SHARE = 1.10
-#: State value of the canary: nanoseconds of a fixed small piece of processor work.
-CANARY = "canary_ns"
 _POWER_SAVING = ("power_save", "low_power_mode")
 _OFF = frozenset({"0", "0.0", "off", "false", "no", "unknown", ""})
 _SMOOTH = 3
@@ -171,14 +171,17 @@ def _caps(traces: Traces, part: TimedPart) -> Iterator[str]:
 
 
 def _canary(states: Sequence[DeviceState]) -> Iterator[str]:
-    times = [state.values.get(CANARY) for state in states]
-    if len(times) < 2:
+    if len(states) < 2 or _core(states[0]) != _core(states[-1]):
         return
-    before, after = times[0], times[-1]
+    before, after = states[0].values.get(CANARY), states[-1].values.get(CANARY)
     if not isinstance(before, int | float) or not isinstance(after, int | float) or before <= 0:
         return
     if after > CANARY_SHARE * before:
         yield f"a fixed piece of work took {format_percent(after / before - 1.0)} longer afterwards"
+
+
+def _core(state: DeviceState) -> object:
+    return state.values.get(CANARY_CORE)
 
 
 def _warmer(traces: Traces, part: TimedPart) -> Iterator[str]:

@@ -50,6 +50,7 @@ def test_state(device, soon, cancel):
     assert 10 < state.values[channels.SKIN_TEMPERATURE] < 60
     assert state.values[channels.THERMAL_STATUS] == 0.0
     assert state.values[channels.SCREEN_ON] == 1.0
+    assert state.unavailable[channels.CANARY] == "a virtual phone's speed changes with its host's"
 
 
 def test_a_file_is_sent_once(device, phone, model, soon, cancel):

@@ -98,6 +98,12 @@ class TestThrottled:
         trial = evidence(states=states({"canary_ns": 100.0}, {"canary_ns": after}))
         assert len(seen(trial, "THERMAL-THROTTLED")) == found
 
+    @pytest.mark.parametrize(("core", "found"), [(7.0, 1), (3.0, 0)])
+    def test_the_canary_is_of_one_core(self, evidence, core, found) -> None:
+        before = {"canary_ns": 100.0, "canary_core": 7.0}
+        after = {"canary_ns": 150.0, "canary_core": core}
+        assert len(seen(evidence(states=states(before, after)), "THERMAL-THROTTLED")) == found
+
     def test_heat_in_repeated_blocks_is_not_in_the_number(self, evidence) -> None:
         blocks = [BlockRecord(n, True, 100, n * 10**9, (n + 1) * 10**9, 10**9) for n in range(9)]
         status = series(0, 0, 0, 2, 2, 0, 0, 0, 0)
