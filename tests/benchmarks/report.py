@@ -1,5 +1,7 @@
 """What reports cost: 1000 trials, and one record of 72 hours, through the real store.
 
+Where there is a Chromium, it also says how smoothly the pages scroll.
+
 ``python tests/benchmarks/report.py [trials|long] [--hours H]``; both without arguments. The store
 is written in one process and reported on in another, so that the figures are the report's alone.
 CPU time is that of the process, all threads, user and system.
@@ -43,6 +45,8 @@ from harness.variant import ModelFormat, Variant
 from reports.render import write_reports
 
 TRIALS_LIMIT_S, LONG_LIMIT_S, LIMIT_MIB, PAGE_LIMIT_MB = 20.0, 10.0, 1024, 3.0
+#: Two frames of a usual display.
+FRAME_LIMIT_MS = 33.4
 REPEATS, LONG_CHANNELS, LONG_SAMPLES_PER_S = 5, 20, 10
 CHANNELS = ("temperature.cpu_c", "runner.rss_bytes", "runner.cpu_percent")
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -60,6 +64,8 @@ def main() -> int:
         "write-long": lambda work: write_long(work, chosen.hours),
         "report-trials": lambda work: report(work, f"{chosen.number} trials", TRIALS_LIMIT_S),
         "report-long": lambda work: report(work, f"{chosen.hours:g} h", LONG_LIMIT_S),
+        "scroll-trials": lambda work: scroll(work, f"{chosen.number} trials"),
+        "scroll-long": lambda work: scroll(work, f"{chosen.hours:g} h"),
     }
     good = True
     with tempfile.TemporaryDirectory(prefix="benchfarm-report-") as folder:
@@ -69,7 +75,7 @@ def main() -> int:
                 good &= steps[step](Path(work))
                 continue
             options = ["--hours", str(chosen.hours), "--number", str(chosen.number)]
-            for step in (f"write-{part}", f"report-{part}"):
+            for step in (f"write-{part}", f"report-{part}", f"scroll-{part}"):
                 command = [sys.executable, "-P", __file__, f"{step}={Path(folder, part)}", *options]
                 good &= subprocess.run(command, check=False).returncode == 0
     return 0 if good else 1
@@ -91,6 +97,29 @@ def report(work: Path, what: str, limit_s: float) -> bool:
     good = tables - started <= limit_s and _peak_mib() <= LIMIT_MIB and size <= PAGE_LIMIT_MB * 1e6
     limit = f"{limit_s:g} s, {LIMIT_MIB} MiB, {PAGE_LIMIT_MB:g} MB"
     print(f"{text} [limit {limit}: {'met' if good else 'MISSED'}]", flush=True)
+    return good
+
+
+def scroll(work: Path, what: str) -> bool:
+    """The HTML page in a browser."""
+    from tests.benchmarks._scrolling import available, scrolled
+
+    if not available():
+        print(f"scrolling the report on {what}: not measured, needs Chromium on the PATH")
+        return True
+    found = dict(
+        zip(("as it opens", "unfolded", "zooming"), scrolled(work / "out/report.html"), strict=True)
+    )
+    parts = [
+        f"{how} {frames.p95_ms:.1f} ms, at worst {frames.worst_ms:.0f} ms of {frames.count}"
+        for how, frames in found.items()
+    ]
+    good = all(frames.p95_ms <= FRAME_LIMIT_MS for frames in found.values())
+    print(
+        f"scrolling the report on {what}, p95 between frames: {'; '.join(parts)} "
+        f"[limit {FRAME_LIMIT_MS:g} ms: {'met' if good else 'MISSED'}]",
+        flush=True,
+    )
     return good
 
 
