@@ -8,6 +8,7 @@ is there, when it has just started, and at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Literal, Protocol, runtime_checkable
 
 from device_agents.android.parse import odpm, processor
@@ -26,6 +27,8 @@ from harness.units import NS_PER_S
 _CALL_S = 10.0
 #: A stream that was cut is opened again at most this often.
 _RETRY_NS = 2 * NS_PER_S
+#: How often the clocks are compared: over days they drift apart by many seconds.
+_COMPARE_NS = 60 * NS_PER_S
 #: How often the slow questions are asked while nothing is timed.
 _SLOW_NS = 5 * NS_PER_S
 #: At the beginning of a trial the phone was asked everything for the trial's record.
@@ -83,7 +86,7 @@ class AndroidTelemetry:
         self._period_s = 1.0 / rate_hz if rate_hz > 0 else None
         self._stream: ShellStream | None = None
         self._tail = b""
-        self._retry_at_ns = self._slow_at_ns = 0
+        self._retry_at_ns = self._slow_at_ns = self._compare_at_ns = 0
         self._pid: int | None = None
         self._runner_why = "no runner was started yet"
         self._runner: Runner | None = None
@@ -122,6 +125,7 @@ class AndroidTelemetry:
         readings += self._received()
         self._find_runner()
         now_ns = self._phone.clock.monotonic_ns()
+        self._compare_clocks(now_ns)
         if final or (self._runner is None and now_ns - self._slow_at_ns >= _SLOW_NS):
             readings += self._slow_readings()
         if final:
@@ -169,6 +173,14 @@ class AndroidTelemetry:
             self._stream = self._phone.start(self._script(), deadline, cancel)
         except DeviceError:
             self._stream = None
+
+    def _compare_clocks(self, now_ns: int) -> None:
+        """Once a minute, while the link stands: four short questions to a shell that is there."""
+        if self._stream is None or now_ns < self._compare_at_ns:
+            return
+        self._compare_at_ns = now_ns + _COMPARE_NS
+        with suppress(DeviceError):
+            self._clock.refresh(Deadline(self._phone.clock, _CALL_S), CancelToken())
 
     def _find_runner(self) -> None:
         """Begin the loop anew once the runner's process is known."""

@@ -93,13 +93,13 @@ def test_the_time_to_read_grows_with_the_length_alone(piece):
 
 
 class Flood:
-    """A loop on the phone that prints the same piece without end."""
+    """A loop on the phone that prints the same piece without end, or never anything."""
 
     def __init__(self, piece):
         self.piece, self.closed = piece, False
 
     def waiting(self):
-        return not self.closed
+        return self.piece is not None and not self.closed
 
     def packet(self, deadline, cancel):
         return (1, self.piece)
@@ -123,22 +123,27 @@ class FloodedPhone:
 
 
 class SameClock:
-    """The phone's clock is the host's."""
+    """The phone's clock is the host's, if anybody asks."""
+
+    def __init__(self, answers=True):
+        self.answers, self.asked = answers, 0
 
     def refresh(self, deadline, cancel):
-        pass
+        self.asked += 1
+        if not self.answers:
+            raise DeviceError("android:x", "it says nothing")
 
     def host_ns(self, up_s):
         return round(up_s * 1e9)
 
 
-def telemetry_of(phone, rate_hz=10.0):
+def telemetry_of(phone, rate_hz=10.0, clock=None):
     def slow_state(deadline, at_most_ns):
         raise DeviceError("android:x", "it says nothing")
 
     found = survey_from("zone|/sys/class/thermal/thermal_zone0/temp|BIG|41000\n", "full")
     return AndroidTelemetry(
-        phone, SameClock(), found, slow_state, rate_hz, "timing", lambda: "org.example"
+        phone, clock or SameClock(), found, slow_state, rate_hz, "timing", lambda: "org.example"
     )
 
 
@@ -159,6 +164,28 @@ def test_a_loop_that_prints_no_lines_is_begun_anew():
     phone.clock.advance(3_000_000_000)
     assert telemetry.poll() == []
     assert [stream.closed for stream in phone.streams] == [True, True]
+
+
+def test_clocks_are_compared_once_a_minute():
+    phone, clock = FloodedPhone(None), SameClock()
+    telemetry = telemetry_of(phone, clock=clock)
+    telemetry.poll()
+    before = clock.asked
+    for _ in range(120):
+        phone.clock.advance(1_000_000_000)
+        telemetry.poll()
+    assert clock.asked - before == 2
+
+
+def test_a_clock_that_nobody_tells_is_asked_for_no_more_often():
+    phone, clock = FloodedPhone(None), SameClock()
+    telemetry = telemetry_of(phone, clock=clock)
+    telemetry.poll()
+    clock.answers, before = False, clock.asked
+    for _ in range(90):
+        phone.clock.advance(1_000_000_000)
+        telemetry.poll()
+    assert clock.asked - before == 1
 
 
 FIELD = st.one_of(
