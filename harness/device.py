@@ -86,6 +86,18 @@ class Runner(Protocol):
         """How it ended, or None if it still runs at the deadline."""
 
 
+@runtime_checkable
+class LeavesResults(Protocol):
+    """A runner that keeps what it has finished in files while nobody listens to it."""
+
+    def left_results(self, deadline: Deadline, cancel: CancelToken) -> bytes:
+        """The session's ``ready``, then its counted messages that wait there, as on the wire.
+
+        Works when the process is gone; empty where there is nothing. Raises DeviceError where the
+        device cannot be reached.
+        """
+
+
 class Telemetry(Protocol):
     """Outside readings of one device, polled by the conductor between messages."""
 
@@ -176,7 +188,10 @@ class Detachable(Protocol):
         """Take hold of it again."""
 
     def runner_again(self, way: str, deadline: Deadline, cancel: CancelToken) -> Runner | None:
-        """The runner that ``way`` leads to; None when it does not run any more."""
+        """The runner that ``way`` leads to; None when it does not run any more.
+
+        One that is gone and has left results is returned, too (:class:`LeavesResults`).
+        """
 
 
 class Agent(Protocol):

@@ -39,8 +39,9 @@ _TRY_EVERY_S = 0.02
 _LOOK_EVERY_S = 0.25
 _KILL_TIMEOUT_S = 10.0
 _EXPLAIN_S = 10.0
-#: Asking whether it lives may take a new tunnel, however little time a caller has.
+#: Asking whether it lives or listens takes its time (a new tunnel), however little is left.
 _ALIVE_S = 3.0
+_LEFT_S = 30.0
 #: A port that refuses for so long while the process lives is not the app's own slowness.
 _APPEARS_S = 20.0
 _BYE = encode(Bye())
@@ -103,7 +104,8 @@ class IosRunner:
         appears = Deadline(self._phone.clock, min(_APPEARS_S, deadline.remaining_s))
         self._await_taking(deadline, cancel)
         while True:
-            self._link = self._open_link(deadline, cancel)
+            call = Deadline(self._phone.clock, max(deadline.remaining_s, _ALIVE_S))
+            self._link = self._open_link(call, cancel)
             if self._link is not None:
                 return self._link
             if self._way is not None and self._is_alive(cancel) is False:
@@ -111,6 +113,10 @@ class IosRunner:
             if deadline.expired or appears.expired:
                 raise self._unreachable()
             self._phone.clock.sleep(_TRY_EVERY_S, cancel)
+
+    def left_results(self, deadline: Deadline, cancel: CancelToken) -> bytes:
+        """What the app keeps in its Documents while no host listens."""
+        return PhoneStore(self._phone).results(deadline, cancel)
 
     def log_text(self) -> str:
         """Why it ended, if that is known: iOS keeps no log of an app for us."""
@@ -152,7 +158,7 @@ class IosRunner:
     def found(
         cls, phone: Phone, developer: Developer, way: str, cancel: CancelToken
     ) -> IosRunner | None:
-        """The runner that :meth:`way` described; None when it does not run any more."""
+        """The runner that :meth:`way` described; None when it is gone and has left no results."""
         try:
             known = json.loads(way)
             token, port, pid = str(known["token"]), int(known["port"]), known["pid"]
@@ -163,7 +169,9 @@ class IosRunner:
         runner.token, runner.port, runner.pid = token, port, pid
         runner._taken = True
         runs = runner._is_alive(cancel)
-        return runner if runs or (runs is None and runner._listens(cancel)) else None
+        there = runs or (runs is None and runner._listens(cancel))
+        deadline = Deadline(phone.clock, _LEFT_S)
+        return runner if there or PhoneStore(phone).has_results(deadline, cancel) else None
 
     # --- inside -----------------------------------------------------------------------------
 

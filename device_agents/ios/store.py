@@ -1,9 +1,10 @@
-"""Files in the runner app's Documents: each named by the SHA-256 of its bytes.
+"""Files in the runner app's Documents: models, inputs, and the results that the app left there.
 
-They go over plain usbmux, never through a tunnel, which is many times slower. AFC has no digests:
-the bytes are hashed here as they go into the encrypted stream, which lets none be changed on the
-way, and the phone's size is compared. Only then does a file get its name. A file that was hashed
-once and has not changed since is not hashed again for the next phone.
+What is pushed is named by the SHA-256 of its bytes. It goes over plain usbmux, never through a
+tunnel, which is many times slower. AFC has no digests: the bytes are hashed here as they go into
+the encrypted stream, which lets none be changed on the way, and the phone's size is compared. Only
+then does a file get its name. A file that was hashed once and has not changed since is not hashed
+again for the next phone.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pymobiledevice3.services.afc import AfcService
 
 STORE = "/Documents/models"
+RESULTS = "/Documents/results"
+_MESSAGE = ".wire"
 TOKEN_FILE = "/Documents/benchfarm.token"  # noqa: S105 - a name, no secret
 #: What stays free on the phone: with less, iOS begins to clean up by itself.
 MARGIN_BYTES = 200 * 1024 * 1024
@@ -87,6 +90,28 @@ class PhoneStore:
             await documents.rm_single(TOKEN_FILE, force=True)
 
         self._phone.call("look into the app's Documents", tidy, deadline, cancel)
+
+    def results(self, deadline: Deadline, cancel: CancelToken) -> bytes:
+        """What the app has finished while no host listened, in the order of its numbers."""
+
+        async def read(connections: Connections) -> bytes:
+            documents = await connections.documents()
+            return b"".join(
+                [
+                    await documents.get_file_contents(f"{RESULTS}/{number}{_MESSAGE}")
+                    for number in await _numbers(documents)
+                ]
+            )
+
+        return self._phone.call("read the app's results", read, deadline, cancel)
+
+    def has_results(self, deadline: Deadline, cancel: CancelToken) -> bool:
+        """Whether an app that is gone has left any."""
+
+        async def look(connections: Connections) -> bool:
+            return bool(await _numbers(await connections.documents()))
+
+        return self._phone.call("look for the app's results", look, deadline, cancel)
 
     async def _send(
         self, connections: Connections, source: Path, digest: str, size: int, progress: Progress
@@ -190,6 +215,18 @@ async def _copy(
     finally:
         with suppress(Exception):
             await documents.fclose(handle)
+
+
+async def _numbers(documents: AfcService) -> list[int]:
+    """The numbers of the messages that lie in the app's results."""
+    from pymobiledevice3.exceptions import AfcFileNotFoundError
+
+    try:
+        names = await documents.listdir(RESULTS)
+    except AfcFileNotFoundError:
+        return []
+    stems = [name.removesuffix(_MESSAGE) for name in names if name.endswith(_MESSAGE)]
+    return sorted(int(stem) for stem in stems if stem.isascii() and stem.isdecimal())
 
 
 def _skip(_piece: bytes) -> None:

@@ -48,8 +48,9 @@ class LocalInfer:
         feeds: Feeds,
         shapes: Shapes,
     ) -> Outputs:
+        from harness.conductor.arrays import outputs_of
         from harness.conductor.attempt import tensor_specs
-        from harness.conductor.session import RunnerSession, outputs_of
+        from harness.conductor.session import RunnerSession
         from harness.models.inference import real_outputs, sample_count, stored_inputs
         from harness.wire.messages import Infer, LoadModel
 

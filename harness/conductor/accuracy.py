@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.clock import CancelToken, Clock, Deadline
+from harness.conductor.arrays import outputs_of
 from harness.conductor.attempt import tensor_specs
 from harness.conductor.inputs import InputFactory
-from harness.conductor.session import RunnerSession, outputs_of
+from harness.conductor.session import RunnerSession
 from harness.models.evaluation import Score, TaskFor, score
 from harness.models.inference import real_outputs, stored_inputs
 from harness.wire.messages import Infer, Loaded

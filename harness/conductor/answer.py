@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 
 from harness.clock import CancelToken, Clock, Deadline
+from harness.conductor.arrays import outputs_of
 from harness.conductor.attempt import Attempt
 from harness.conductor.measure import SILENCE_S
 from harness.conductor.phases import PhaseLog
-from harness.conductor.session import RunnerSession, outputs_of
+from harness.conductor.session import RunnerSession
 from harness.errors import BackendRejected
 from harness.wire.messages import Infer
 

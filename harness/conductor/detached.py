@@ -42,6 +42,7 @@ _BLOCKS_AT_ONCE = 2000
 #: How the source of a channel ends that was silent while the cable was out.
 NOT_DETACHED = "not while detached"
 _PLUG_IN = "plug it in again"
+_FROM_FILES = "its runner is gone; what it had measured is read from the files it left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +236,8 @@ class DetachedMeasurement(Measurement):
     # --- coming back ------------------------------------------------------------------------
 
     def _collect(self, left: Left, programs: int) -> None:
+        if self._session.ended:
+            self._log.note(f"{self._session.device_id}: {_FROM_FILES}")
         self._ping()
         with self._log.phase("MEASURE"):
             for _ in range(programs):

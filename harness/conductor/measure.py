@@ -9,11 +9,12 @@ import numpy as np
 
 from harness.channels import BATTERY_CURRENT
 from harness.clock import CancelToken, Clock, Deadline
+from harness.conductor.arrays import samples_of
 from harness.conductor.attempt import Attempt
 from harness.conductor.own_readings import OwnReadings
 from harness.conductor.phases import PhaseLog
 from harness.conductor.program import Program
-from harness.conductor.session import RunnerSession, samples_of
+from harness.conductor.session import RunnerSession
 from harness.device import Reading, Telemetry
 from harness.errors import DeviceTimeout, WireError
 from harness.record import BlockRecord
@@ -241,6 +242,8 @@ class Measurement:
             self._ping()
 
     def _ping(self) -> None:
+        if self._session.ended:
+            return
         self._pinged_at_ns = self._clock.monotonic_ns()
         offset = self._session.ping(Deadline(self._clock, PING_TIMEOUT_S), self._cancel)
         self._attempt.clock_offsets.append(offset)

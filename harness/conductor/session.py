@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from harness.clock import CancelToken, Clock, Deadline
 from harness.conductor.channel import Channel, LinkClosed
+from harness.conductor.salvage import salvage
 from harness.device import Runner
 from harness.errors import (
     BackendRejected,
@@ -63,6 +61,12 @@ class RunnerSession:
         self._commands_sent = 0
         self._pinged: m.Ping | None = None
         self._closed = self._left = False
+        self._ended: RunnerDied | None = None  #: raised once everything salvaged was received
+
+    @property
+    def ended(self) -> bool:
+        """Whether the runner is gone, and what it had finished came from the files it left."""
+        return self._ended is not None
 
     # --- calls ------------------------------------------------------------------------------
 
@@ -102,6 +106,8 @@ class RunnerSession:
         When the link is gone, the next call that receives finds out what became of the runner; a
         command is sent again over the next link if the runner does not have it.
         """
+        if self.ended:
+            return
         self._count(message)
         self._open_channel().send((message,), deadline, cancel)
 
@@ -156,9 +162,10 @@ class RunnerSession:
     def come_back(self, cancel: CancelToken) -> None:
         """Open another link to the runner that was left; what it has measured is received then.
 
-        Raises RunnerDied, or DeviceUnavailable where the device cannot be reached after all.
+        Out of files where it is gone. Raises RunnerDied where it left none, or DeviceUnavailable
+        where the device cannot be reached after all.
         """
-        self._reattach(cancel)
+        self._recover(cancel)
         self._left = False
 
     def adopt(
@@ -169,7 +176,10 @@ class RunnerSession:
         Every counted message of the session comes again, from the first.
         """
         self._session = session
-        ready = self._first_attach((), deadline, cancel)
+        try:
+            ready = self._first_attach((), deadline, cancel)
+        except (RunnerDied, DeviceError) as end:
+            ready = self._salvaged(end, cancel)
         self._commands_sent = ready.received
         return ready, self._await(m.Loaded, deadline, cancel)
 
@@ -222,10 +232,12 @@ class RunnerSession:
 
     def _next(self, deadline: Deadline, cancel: CancelToken) -> Packet | None:
         while not self._arrived:
+            if self._ended is not None:
+                raise self._ended
             try:
                 packets = self._open_channel().packets(deadline, cancel)
             except LinkClosed:
-                self._reattach(cancel)
+                self._recover(cancel)
                 continue
             if packets is None:
                 return None
@@ -316,6 +328,26 @@ class RunnerSession:
         self._take_in(packets[1:])
         return ready
 
+    def _recover(self, cancel: CancelToken) -> None:
+        """Go on over a new link, or with the files that the runner left."""
+        try:
+            self._reattach(cancel)
+        except (RunnerDied, DeviceError) as end:
+            self._salvaged(end, cancel)
+
+    def _salvaged(self, end: RunnerDied | DeviceError, cancel: CancelToken) -> m.Ready:
+        """Take in what the runner left; ``end`` is raised when all of it was received, or now."""
+        found = salvage(self._runner, self._session, self._clock, cancel)
+        if found is None:
+            raise end
+        if not isinstance(end, RunnerDied):
+            end = RunnerDied(self.device_id, log_tail=str(end))
+        self._ended = end
+        ready, packets = found
+        with suppress(WireError):  # what did not get into a file is missing
+            self._take_in(packets)
+        return ready
+
     def _reattach(self, cancel: CancelToken) -> None:
         """Find out whether the runner lives; if so open a new link and go on over it.
 
@@ -366,21 +398,3 @@ class RunnerSession:
             returncode=ended.returncode,
             log_tail=ended.log_tail,
         )
-
-
-def samples_of(packet: Packet) -> dict[str, NDArray[np.int64]]:
-    """The columns of a ``block`` packet by name; see SAMPLE_COLUMNS for their meaning."""
-    block = packet.message
-    if not isinstance(block, m.BlockDone):
-        raise TypeError(f"{type(block).__name__} carries no samples")
-    rows = np.frombuffer(packet.frames[0], "<i8").reshape(len(block.columns), block.count)
-    return {name: row.astype(np.int64) for name, row in zip(block.columns, rows, strict=True)}
-
-
-def outputs_of(packet: Packet, loaded: m.Loaded) -> list[NDArray[np.generic]]:
-    """The arrays of an ``outputs`` packet, one per output of the loaded model."""
-    outputs = packet.message
-    if not isinstance(outputs, m.Outputs):
-        raise TypeError(f"{type(outputs).__name__} carries no outputs")
-    parts = zip(packet.frames, outputs.shapes, loaded.outputs, strict=True)
-    return [np.frombuffer(data, spec.dtype).reshape(shape) for data, shape, spec in parts]

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from device_agents.registry import workbench
 from harness.clock import CancelToken, Deadline, SystemClock
+from harness.conductor.arrays import samples_of
 from harness.conductor.attempt import tensor_specs
 from harness.conductor.inputs import InputFactory
-from harness.conductor.session import RunnerSession, samples_of
+from harness.conductor.session import RunnerSession
 from harness.models.files import digest_of
 from harness.stats.operators import Profile, read_profile
 from harness.variant import ENGINE_FORMATS, ModelFormat

@@ -31,7 +31,8 @@ from device_agents.local.launch import launch
 from device_agents.local.runner.engines import Step, open_engine
 from device_agents.local.runner.loop import Columns, Schedule, execute
 from harness.clock import CancelToken, Deadline, SystemClock
-from harness.conductor.session import RunnerSession, samples_of
+from harness.conductor.arrays import samples_of
+from harness.conductor.session import RunnerSession
 from harness.models.convert import mobilenet_v2, to_onnx, to_tflite
 from harness.models.convert.seeded import NetworkSpec
 from harness.wire import messages as m

@@ -24,7 +24,8 @@ from android_app.build import desktop
 from android_app.build.errors import ArtefactUnavailable, ToolMissing
 from device_agents.local.launch import LocalRunner, launch
 from harness.clock import CancelToken, Deadline, SystemClock
-from harness.conductor.session import RunnerSession, samples_of
+from harness.conductor.arrays import samples_of
+from harness.conductor.session import RunnerSession
 from harness.models.convert import mobilenet_v2, to_onnx
 from harness.models.convert.seeded import NetworkSpec
 from harness.wire import messages as m

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from harness.clock import CancelToken, SystemClock
-from harness.conductor.session import RunnerSession, outputs_of, samples_of
+from harness.conductor.arrays import outputs_of, samples_of
+from harness.conductor.session import RunnerSession
 from harness.errors import BackendRejected, DeviceTimeout, RunnerDied, WireError, WireMismatch
 from harness.wire import messages as m
 
@@ -255,10 +256,17 @@ def test_another_process_goes_on_with_the_session(left, tcp, deadline):
 
 
 def test_a_runner_that_dies_while_it_is_left(left, tcp, deadline):
+    """Its end is told, by those that leave results once these were received."""
     session, _ = left
     tcp.runners[-1].kill()
     with pytest.raises(RunnerDied):
-        session.come_back(GO)
+        all_of_what_is_left(session, deadline)
+
+
+def all_of_what_is_left(session, deadline):
+    session.come_back(GO)
+    while session.receive(deadline(20), GO):
+        pass
 
 
 def test_a_session_that_the_runner_does_not_know(left, tcp, deadline):

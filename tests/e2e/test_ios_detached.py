@@ -15,6 +15,7 @@ import pytest
 
 from device_agents.ios import phone as phone_module
 from device_agents.ios.agent import IosAgent
+from device_agents.local.runner.spool import Spool
 from harness.clock import CancelToken, SystemClock
 from harness.conditions import Gates
 from harness.conductor import detached, session, whole_program
@@ -25,6 +26,8 @@ from harness.record import Cause, Cell, DeviceFacts, Outcome, RunPlan, Trial, Tr
 from harness.scenario import EnergyRequest, Prepare, Require, SingleStream, Warmup
 from harness.store.store import ResultsStore
 from harness.variant import ModelFormat, Variant
+from harness.wire import messages as m
+from harness.wire.codec import Decoder
 from phones.ios.apps import RUNNER_BUNDLE
 from phones.ios.farm import Farm
 
@@ -100,7 +103,11 @@ def measured(tmp_path) -> Callable[..., TrialRecord]:
     store = ResultsStore(tmp_path / "results")
 
     def run(
-        farm: Farm, hand: Hand, cancel: CancelToken | None = None, start: str | None = None
+        farm: Farm,
+        hand: Hand,
+        cancel: CancelToken | None = None,
+        start: str | None = None,
+        detached: bool = True,
     ) -> TrialRecord:
         device_id = f"ios:{farm.phones[0].udid}"
         cell = Cell(device_id, variant, "tflite", "cpu", 1, 1, LOAD)
@@ -118,8 +125,8 @@ def measured(tmp_path) -> Callable[..., TrialRecord]:
             None,
             Require(),
             Prepare(start=start),
-            energy=EnergyRequest(idle_seconds=IDLE_S),
-            detached=True,
+            energy=EnergyRequest(idle_seconds=IDLE_S) if detached else None,
+            detached=detached,
         )
         inputs = InputFactory(tmp_path / "inputs", 0)
         conductor = Conductor(device, context, inputs, SystemClock(), cancel or CancelToken(), hand)
@@ -174,22 +181,167 @@ def test_an_app_that_was_opened_by_hand_measures_alone(farm, measured) -> None:
     made.call(app.kill)
 
 
-def test_a_phone_that_restarted_meanwhile(farm, measured) -> None:
-    made = farm(OLD)
-    phone = made.phones[0]
-    record = measured(made, Hand(made, None, lambda: phone.reboot(AWAY_S)))
+@pytest.fixture
+def as_soon_as(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """The end of the app, right after it has put a certain message aside for a host that is away.
+
+    The runner's thread waits there for its end, so that it gets no further.
+    """
+
+    def arm(farm: Farm, seen: Callable[[m.Message], bool], end: Callable[[], None]) -> None:
+        app = farm.phones[0].apps[RUNNER_BUNDLE]
+        put = Spool.put
+
+        def put_and_end(self: Spool, data: bytes) -> bool:
+            kept = put(self, data)
+            if self._alone and seen(Decoder().feed(data)[0].message):
+                assert app.process is not None
+                runner = app.process._running.runner  # type: ignore[union-attr]
+                farm._loop.call_soon_threadsafe(end)  # type: ignore[union-attr]
+                runner._killed.wait(20)
+            return kept
+
+        monkeypatch.setattr(Spool, "put", put_and_end)
+
+    return arm
+
+
+def is_timed(message: m.Message) -> bool:
+    return isinstance(message, m.BlockDone) and message.timed
+
+
+def is_over(message: m.Message) -> bool:
+    return isinstance(message, m.Done)
+
+
+def the_end(farm: Farm, how: str) -> Callable[[], None]:
+    """An end of the app by which the phone, unplugged until then, comes back."""
+    phone = farm.phones[0]
+    app = phone.apps[RUNNER_BUNDLE]
+
+    def act() -> None:
+        if how == "reboot":
+            phone.reboot(AWAY_S)
+            return
+        app.die(how) if how in ("jetsam", "crash") else app.kill()
+        phone.later(AWAY_S, phone.attach)
+
+    return act
+
+
+@pytest.mark.parametrize("how", ["jetsam", "crash", "killed", "reboot"])
+@pytest.mark.parametrize("profile", [OLD, NEW])
+def test_an_app_that_ends_within_its_program_loses_no_finished_block(
+    profile, how, farm, measured, as_soon_as
+) -> None:
+    made = farm(profile)
+    as_soon_as(made, is_timed, the_end(made, how))
+    record = measured(made, Hand(made, None))
     assert record.failure is not None
     assert record.failure.cause is Cause.CRASHED, record.failure
+    assert record.outcome is Outcome.FAILED
+    if how == "jetsam":
+        assert "killed by iOS" in record.failure.log_tail
+    assert record.metrics["latency_p50_ns"] > 1e6  # of the block that was finished
+    assert "temperature.battery_c" in {item.name for item in record.channels}
 
 
-def test_a_runner_that_was_killed_meanwhile(farm, measured) -> None:
+@pytest.mark.parametrize("how", ["jetsam", "reboot"])
+def test_an_app_that_ends_after_its_work_has_lost_nothing(how, farm, measured, as_soon_as) -> None:
     made = farm(OLD)
-    app = made.phones[0].apps[RUNNER_BUNDLE]
-    record = measured(made, Hand(made, AWAY_S, lambda: app.die("jetsam")))
+    as_soon_as(made, is_over, the_end(made, how))
+    hand = Hand(made, None)
+    record = measured(made, hand)
+    assert record.outcome is Outcome.OK, record.failure
+    assert record.metrics["latency_p50_ns"] > 1e6
+    assert any("read from the files it left" in note for note in hand.notes)
+
+
+def test_an_app_that_a_person_opened_and_closed(farm, measured, as_soon_as, monkeypatch) -> None:
+    monkeypatch.setattr(session, "_REATTACH_S", 1.0)
+    made = farm(OLD)
+    made.open_app(0)
+    as_soon_as(made, is_timed, the_end(made, "killed"))
+    record = measured(made, Hand(made, None), start="by_hand")
     assert record.failure is not None
     assert record.failure.cause is Cause.CRASHED
-    assert record.failure.signal_name == "SIGKILL"
+    assert "open the app" in record.failure.log_tail
+    assert record.metrics["latency_p50_ns"] > 1e6
+
+
+@pytest.mark.parametrize(("seen", "outcome"), [(is_timed, Outcome.FAILED), (is_over, Outcome.OK)])
+def test_a_resumed_run_finds_what_an_app_that_is_gone_has_left(
+    seen, outcome, farm, measured, as_soon_as
+) -> None:
+    made = farm(NEW)
+    phone = made.phones[0]
+    cancel = CancelToken()
+
+    def end() -> None:
+        phone.apps[RUNNER_BUNDLE].die("jetsam")
+        cancel.cancel("interrupted by the user")
+
+    as_soon_as(made, seen, end)
+    record = measured(made, Hand(made, None), cancel)
+    assert record.failure is not None
+    assert record.failure.cause is Cause.INTERRUPTED
+    made.call(phone.attach)
+    hand = Hand(made, AWAY_S)
+    again = measured(made, hand)
+    assert again.outcome is outcome, again.failure
+    assert again.metrics["latency_p50_ns"] > 1e6
+    assert again.runner["runner"] == "ios"
+    assert not any(note.startswith("unplug") for note in hand.notes)  # it was not measured again
+
+
+def blocks_put(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The blocks that a runner finishes, as they come."""
+    done: list[int] = []
+    put = Spool.put
+
+    def put_and_tell(self: Spool, data: bytes) -> bool:
+        message = Decoder().feed(data)[0].message
+        if isinstance(message, m.BlockDone):
+            done.append(message.block)
+        return put(self, data)
+
+    monkeypatch.setattr(Spool, "put", put_and_tell)
+    return done
+
+
+def test_a_link_that_drops_for_good_loses_no_finished_block(
+    farm, measured, as_soon_as, tmp_path, monkeypatch
+) -> None:
+    """The app works on until it is killed; only then is the phone there again."""
+    made = farm(NEW)
+    as_soon_as(made, lambda message: True, the_end(made, "jetsam"))
+    done = blocks_put(monkeypatch)
+    made.fault(0, "vanish@phase:append")
+    record = measured(made, Hand(made, None), detached=False)
+    assert record.failure is not None
+    assert record.failure.cause is Cause.CRASHED, record.failure
     assert "killed by iOS" in record.failure.log_tail
+    trial = ResultsStore(tmp_path / "results").resolve("run").trial(record.trial.id)
+    assert done
+    assert [block.seq for block in trial.blocks()] == done
+
+
+def test_files_that_nobody_can_read_are_no_results(farm, measured, as_soon_as) -> None:
+    made = farm(OLD)
+    results = made.phones[0].apps[RUNNER_BUNDLE].documents / "results"
+    end = the_end(made, "jetsam")
+
+    def spoil() -> None:
+        end()
+        (results / "0.wire").write_bytes(b"no message")
+        (results / "x.wire").write_bytes(b"")
+
+    as_soon_as(made, is_timed, spoil)
+    record = measured(made, Hand(made, None))
+    assert record.failure is not None
+    assert record.failure.cause is Cause.CRASHED
+    assert "killed by iOS" in record.failure.log_tail
+    assert "latency_p50_ns" not in record.metrics
 
 
 def test_a_wait_that_is_cancelled_is_picked_up_by_a_resumed_run(farm, measured) -> None:

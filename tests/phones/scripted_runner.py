@@ -43,7 +43,7 @@ class ScriptedRunner:
     """A runner on a thread; listens on ``port`` of loopback.
 
     ``readings`` are what it tells of itself and of the phone when the host asks for telemetry;
-    without them it is the memory of this process.
+    without them it is the memory of this process. ``lasting`` is the spool's.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class ScriptedRunner:
         latency_s: float,
         facts: dict[str, Scalar],
         readings: Callable[[], dict[str, int]] | None = None,
+        lasting: bool = False,
     ) -> None:
         self.physics, self.latency_s = physics, latency_s
         self._killed, self._thawed = threading.Event(), threading.Event()
@@ -64,7 +65,7 @@ class ScriptedRunner:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         told = {"version": __version__, "build": "scripted", "clock": "CLOCK_MONOTONIC", **facts}
-        waiting = Spool(spool)
+        waiting = Spool(spool, lasting=lasting)
         self._door = Door(token, waiting, told, listener=self._listener)
         service = Service(
             self._door,
@@ -100,9 +101,9 @@ class ScriptedRunner:
         """Stop it where it is, or let it go on."""
         (self._thawed.clear if frozen else self._thawed.set)()
 
-    def join(self) -> None:
+    def join(self, seconds: float | None = None) -> None:
         """Wait until it is over."""
-        self._thread.join()
+        self._thread.join(seconds)
 
     def pass_or_end(self) -> None:
         """Wait while frozen; raises Killed."""

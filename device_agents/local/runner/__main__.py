@@ -5,6 +5,7 @@
     --store DIR          pushed files, named by their SHA-256
     --spool DIR          where samples wait that the host has not acknowledged
     --spool-limit BYTES  for the files in it (optional)
+    --lasting yes        the spool outlives the process, as an app's must (optional)
     --fd N               talk over this inherited socket, or
     --announce N         listen on loopback TCP and write the port to this descriptor
 
@@ -40,7 +41,8 @@ def main(arguments: list[str]) -> None:
     lifeline = Lifeline(int(os.environ.pop("BENCHFARM_PARENT", "0")))
     started_ns = int(os.environ.pop("BENCHFARM_SPAWNED_AT_NS", "0")) or time.perf_counter_ns()
     limit = int(options.get("--spool-limit", DISK_LIMIT_BYTES))
-    spool = Spool(Path(options["--spool"]), limit)
+    lasting = options.get("--lasting") == "yes"
+    spool = Spool(Path(options["--spool"]), limit, lasting=lasting)
     if "--fd" in options:
         door = Door(token, spool, _facts(), link=socket.socket(fileno=int(options["--fd"])))
     else:

@@ -11,7 +11,7 @@ from collections import deque
 
 from device_agents.local.runner.connection import Connection
 from device_agents.local.runner.spool import Spool
-from harness.wire.codec import Packet
+from harness.wire.codec import Packet, encode
 from harness.wire.messages import WIRE_VERSION, Ack, Error, Hello, Message, Ping, Ready, Scalar
 
 #: Connections without a hello; the oldest makes room for the next.
@@ -160,8 +160,16 @@ class Door:
         self._session = self._session or os.urandom(8).hex()
         self._waiting.remove(connection)
         self._host = connection
+        self._spool.host_came()
         self._next_seq = self._spool.first_from(hello.last_seq + 1)
-        connection.send(Ready(self._session, self._facts, self._received))
+        connection.send(self._ready())
+
+    def _ready(self) -> Ready:
+        return Ready(self._session, self._facts, self._received)
+
+    def _host_is_gone(self) -> None:
+        self._host = None
+        self._spool.host_went(encode(self._ready()))
 
     def _tidy(self) -> None:
         oldest_ns = time.perf_counter_ns() - _PATIENCE_NS
@@ -170,10 +178,10 @@ class Door:
                 connection.close()
         self._waiting = [connection for connection in self._waiting if not connection.closed]
         if self._host is not None and self._host.closed:
-            self._host = None
+            self._host_is_gone()
         elif self._host is not None and self._host.refused:
             self._waiting.append(self._host)
-            self._host = None
+            self._host_is_gone()
 
 
 def _fatal(code: str, text: str) -> Error:

@@ -1,4 +1,8 @@
-"""Measured messages wait here until the host has acknowledged them."""
+"""Measured messages wait here until the host has acknowledged them.
+
+A *lasting* spool outlives its process: while no host listens everything lies in files, the
+``ready`` of the session as number 0, so that the host finds it there should the process be gone.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,11 @@ DISK_LIMIT_BYTES = 2 * 1024 * 1024 * 1024
 class Spool:
     """Encoded messages by sequence number, counted from 1."""
 
-    def __init__(self, folder: Path, disk_limit_bytes: int = DISK_LIMIT_BYTES) -> None:
-        self._folder, self._disk_limit = folder, disk_limit_bytes
+    def __init__(
+        self, folder: Path, disk_limit_bytes: int = DISK_LIMIT_BYTES, *, lasting: bool = False
+    ) -> None:
+        self._folder, self._disk_limit, self._lasting = folder, disk_limit_bytes, lasting
+        self._alone = False
         self._held: dict[int, bytes | int] = {}  #: the bytes, or the size of the file
         self._in_memory = self._on_disk = 0
         self.last_seq = 0
@@ -38,7 +45,8 @@ class Spool:
         """
         self.last_seq += 1
         fits = self._in_memory + len(data) <= MEMORY_LIMIT_BYTES
-        if not fits and self._write(self.last_seq, data):
+        to_file = not fits or (self._lasting and self._alone)
+        if to_file and self._write(self.last_seq, data):
             self._held[self.last_seq] = len(data)
             self._on_disk += len(data)
             return True
@@ -65,6 +73,21 @@ class Spool:
             else:
                 self._in_memory -= len(held)
             self._first = number + 1
+
+    def host_came(self) -> None:
+        """Somebody listens: memory will do."""
+        self._alone = False
+
+    def host_went(self, ready: bytes) -> None:
+        """Nobody listens: a lasting spool moves into files, ``ready`` first."""
+        self._alone = True
+        if not self._lasting or not self._write(0, ready):
+            return
+        for seq, held in self._held.items():
+            if isinstance(held, bytes) and self._write(seq, held):
+                self._held[seq] = len(held)
+                self._in_memory -= len(held)
+                self._on_disk += len(held)
 
     def _write(self, seq: int, data: bytes) -> bool:
         if self._on_disk + len(data) > self._disk_limit:

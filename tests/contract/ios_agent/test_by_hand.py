@@ -14,6 +14,7 @@ from harness.conductor.conductor import Conductor, RunContext, TrialJob
 from harness.conductor.inputs import InputFactory
 from harness.conductor.processes import Processes
 from harness.conductor.progress import Silent
+from harness.conductor.session import RunnerSession
 from harness.jobs.compare import Question, compare_runs, values_of
 from harness.jobs.pairing import sides_of
 from harness.record import Cell, DeviceFacts, Outcome, RunPlan, Trial
@@ -129,3 +130,20 @@ def test_a_trial_that_failed_does_not_count_for_its_process(by_hand):
         (Outcome.OK, True),
         (Outcome.SKIPPED, True),
     ), first.failure
+
+
+def test_a_host_that_is_gone_does_not_keep_the_app(farm, opened, soon, cancel):
+    """The next token ends the session of a host that never said bye."""
+    simulated = farm("iphone12-ios16")
+    simulated.open_app(0)
+    device = opened(simulated)
+    device.prepare(Prepare(start="by_hand"), soon, cancel)
+    readies = []
+    for _ in range(2):
+        runner = device.launch("tflite", soon, cancel)
+        session = RunnerSession(device.device_id, runner, SystemClock())
+        readies.append(session.open(soon, cancel))
+        session.leave()  # and never comes back
+    assert readies[0].session != readies[1].session
+    assert readies[0].facts["process"] == readies[1].facts["process"]
+    simulated.call(simulated.phones[0].apps[RUNNER_BUNDLE].kill)

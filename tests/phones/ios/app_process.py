@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from phones.ios.phone import Phone
 
 _PIECE = 1 << 18
+_KILL_S = 5.0
 #: Messages that begin a phase of a trial, by the names that faults use.
 _PHASES: dict[type, str] = {
     m.Hello: "hello",
@@ -90,7 +90,6 @@ class AppProcess:
         self.arguments, self.environment = arguments, environment
         self.alive = True
         self._running: Running | None = None
-        self._spool: Path | None = None
         self._links: set[Channel] = set()
 
     @property
@@ -102,10 +101,10 @@ class AppProcess:
         """Bring the runner up; an app without a program only exists."""
         if self.app.program is None:
             return
-        self._spool = Path(tempfile.mkdtemp(prefix="spool-", dir=self.app.container))
-        store = self.app.documents / "models"
+        store, results = self.app.documents / "models", self.app.documents / "results"
         store.mkdir(exist_ok=True)
-        start = Start(self.app, self.pid, store, self._spool / "spool", token, name)
+        shutil.rmtree(results, ignore_errors=True)  # of the session before
+        start = Start(self.app, self.pid, store, results, token, name)
         self._running = await self.app.program(start)
 
     async def serve(self, channel: Channel) -> None:
@@ -135,8 +134,6 @@ class AppProcess:
             self._running.kill()
         for link in tuple(self._links):
             link.close()
-        if self._spool is not None:
-            shutil.rmtree(self._spool, ignore_errors=True)
 
     async def _carry(
         self, channel: Channel, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -223,7 +220,8 @@ def _start_reference(start: Start) -> ReferenceRunner:
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "device_agents.local.runner", "--store", str(start.store)),
-            *("--spool", str(start.spool), "--announce", str(theirs_write)),
+            *("--spool", str(start.spool), "--lasting", "yes"),
+            *("--announce", str(theirs_write)),
         ],
         env=os.environ | {"BENCHFARM_TOKEN": start.token, "BENCHFARM_PARENT": str(os.getpid())},
         pass_fds=[theirs_write],
@@ -252,6 +250,7 @@ class ScriptedProcess:
     def kill(self) -> None:
         """End it at once."""
         self.runner.kill()
+        self.runner.join(_KILL_S)
 
     @property
     def ended(self) -> bool:
@@ -303,5 +302,6 @@ async def scripted_program(start: Start) -> Running:
         latency_s=phone.profile.inference_s,
         facts=facts,
         readings=lambda: _readings(phone),
+        lasting=True,
     )
     return ScriptedProcess(runner)

@@ -6,8 +6,11 @@ The runner app (``org.benchfarm.runner``) listens on a TCP port of the phone, wh
   ``BENCHFARM_TOKEN`` from its environment;
 * opened by hand, it listens on ``RUNNER_PORT`` and takes the token from the file
   ``Documents/benchfarm.token``, which the host pushed before; without that file it waits for it;
-* after ``bye`` it ends, or where it was opened by hand stays and waits for the next token;
-* its store of models and inputs is ``Documents/models``, files named by their SHA-256.
+* after ``bye`` it ends, or where it was opened by hand stays and waits for the next token; one that
+  appears within a session ends that session;
+* its store of models and inputs is ``Documents/models``, files named by their SHA-256;
+* while no host listens, what it has to say lies in ``Documents/results``: ``0.wire`` is the
+  session's ``ready``, ``1.wire`` and so on its counted messages. The next session begins empty.
 """
 
 from __future__ import annotations
@@ -150,9 +153,10 @@ class App:
 
     async def _watch(self, process: AppProcess, by_hand: str) -> None:
         """See to what follows when the runner says goodbye."""
-        while process.alive and not process.runner_ended:  # noqa: ASYNC110 - it is a thread
+        token = self.documents / TOKEN_FILE
+        while not (process.runner_ended or (by_hand and token.exists())):  # noqa: ASYNC110 - threads
             await asyncio.sleep(_WATCH_S)
-        if process.alive and self.process is process:
+        if self.process is process:
             self._watching = None
             self.kill()
             if by_hand:

@@ -53,6 +53,45 @@ def test_a_folder_that_takes_nothing(tmp_path, monkeypatch):
     assert spool.get(1) == b"measured"
 
 
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_lasting_spool_lies_in_files_while_nobody_listens(tmp_path):
+    spool = Spool(tmp_path, lasting=True)
+    spool.put(b"one")
+    spool.put(b"two")
+    assert files(tmp_path) == {}
+    spool.host_went(b"ready")
+    spool.put(b"three")
+    whole = {"0.wire": b"ready", "1.wire": b"one", "2.wire": b"two", "3.wire": b"three"}
+    assert files(tmp_path) == whole
+    spool.host_came()
+    spool.put(b"four")
+    assert files(tmp_path) == whole
+    assert [spool.get(seq) for seq in range(1, 5)] == [b"one", b"two", b"three", b"four"]
+    spool.forget(4)
+    assert spool.empty
+    assert files(tmp_path) == {"0.wire": b"ready"}
+
+
+def test_a_lasting_spool_without_room_keeps_to_memory(tmp_path):
+    spool = Spool(tmp_path, disk_limit_bytes=8, lasting=True)
+    spool.put(b"one")
+    spool.host_went(b"ready")
+    assert spool.put(b"fourfold")
+    assert files(tmp_path) == {"0.wire": b"ready", "1.wire": b"one"}
+    assert [spool.get(1), spool.get(2)] == [b"one", b"fourfold"]
+
+
+def test_any_other_spool_leaves_nothing(tmp_path):
+    spool = Spool(tmp_path)
+    spool.put(b"one")
+    spool.host_went(b"ready")
+    spool.put(b"two")
+    assert files(tmp_path) == {}
+
+
 @given(st.lists(st.one_of(st.binary(max_size=8), st.integers(0, 30)), max_size=40))
 @settings(deadline=None, max_examples=60)
 def test_like_a_plain_dictionary(tmp_path_factory, steps):
