@@ -7,9 +7,9 @@ not measured is an empty field.
 from __future__ import annotations
 
 from harness.metrics import METRICS
+from harness.text import csv_text
 from reports import labels
 from reports.model import CellView, ReportModel
-from reports.text import csv_text
 
 #: A metric's columns in the table of cells: the estimate and its 95 % interval.
 _PARTS = ("", "_low", "_high")

@@ -12,6 +12,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from harness.metrics import METRICS
+from harness.text import clean, one_line
 from reports import figures, labels, quantities
 from reports.compare import Certainty, winners
 from reports.model import CellView, ReportModel, TrialRow
@@ -21,7 +22,6 @@ from reports.payload import packed_series
 from reports.soak import soak_views
 from reports.summary import device_text, summarise
 from reports.tables import cell_tables, detail_metrics, number
-from reports.text import clean, one_line
 
 #: Columns of a cell's table of trials; those without a value are left out.
 _TRIAL_METRICS = (

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from harness.record import Cell, PlacementVerdict, TrialRecord
 from harness.scenario import Burst, Cold, Load, Offline, Periodic, SingleStream, Sustained
+from harness.text import one_line
 from harness.units import format_duration, significant
 from reports.model import Channel
-from reports.text import one_line
 
 #: The parts of a cell's name, with the heading tables give them.
 FACETS: dict[str, str] = {

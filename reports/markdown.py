@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from harness.text import markdown_block, markdown_text
 from reports import labels
 from reports.html import utc_text
 from reports.model import FindingView, ReportModel, RunView
@@ -11,7 +12,6 @@ from reports.operators import OperatorTable, OperatorView, operator_views
 from reports.soak import soak_views
 from reports.summary import device_text, summarise
 from reports.tables import Entry, Table, cell_tables
-from reports.text import markdown_block, markdown_text
 
 
 def render_markdown(model: ReportModel) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from harness.findings import KINDS, Finding, Severity
 from harness.record import TrialRecord
+from harness.text import one_line
 from reports.model import CellView, FindingView, SeenFinding
 from reports.scope import concerns, concerns_model
-from reports.text import one_line
 
 _EXAMPLES = 3
 _HEAVIEST_FIRST = {severity: -rank for rank, severity in enumerate(Severity)}

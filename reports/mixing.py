@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Sequence
 
 from harness.record import DeviceFacts, Outcome, TrialRecord
+from harness.text import one_line
 from harness.validity.comparability import Side, differences
 from reports import labels
 from reports.model import CellView
 from reports.source import RunSource
-from reports.text import one_line
 
 #: Facets that may differ between two cells that a reader takes for the same one.
 _APART = ("run", "engine_version", "placement")

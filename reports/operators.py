@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.stats.operators import Profile, by_type
+from harness.text import one_line
 from harness.units import NS_PER_MS, significant
 from reports import labels
 from reports.model import CellView, ReportModel
 from reports.summary import varying
-from reports.text import one_line
 
 NOTE = (
     "Taken with the engine's profiler on, which slows the model down: where time goes, not how "

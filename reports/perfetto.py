@@ -17,11 +17,11 @@ import numpy as np
 from harness.errors import UserError
 from harness.record import ChannelRecord, Outcome, TrialRecord
 from harness.stats.samples import Samples
+from harness.text import one_line
 from reports import labels
 from reports.files import writing
 from reports.series import on_runner_clock
 from reports.source import RunSource, TrialSource
-from reports.text import one_line
 from reports.thinning import Int64Array
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+from harness.text import one_line
 from reports.model import Picture
-from reports.text import one_line
 
 #: One picture, and all pictures of a page. A screen of 1080 x 2400 is 0.1 to 3 MB as PNG.
 MAX_BYTES = 2 << 20

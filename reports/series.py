@@ -8,11 +8,11 @@ import numpy as np
 
 from harness.record import ChannelRecord, ClockOffset, TrialRecord
 from harness.stats.samples import Samples
+from harness.text import one_line
 from harness.units import NS_PER_MS, NS_PER_S
 from reports import labels
 from reports.model import Channel, Curve, FloatArray, QuantileCurve, TrialSeries
 from reports.source import TrialSource
-from reports.text import one_line
 from reports.thinning import CHUNK, Int64Array, Line
 
 #: Percentiles at which distributions are drawn: every percent, and finer towards the tail.

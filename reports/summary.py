@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harness.findings import Severity
 from harness.record import DeviceFacts
+from harness.text import one_line
 from harness.units import BYTES_PER_MIB
 from reports import labels
 from reports.accuracy import ACCURACY_METRICS
@@ -13,7 +14,6 @@ from reports.compare import Certainty, Comparison, quantized_pairs, winners
 from reports.model import CellView, ReportModel
 from reports.quantities import title, with_unit
 from reports.scope import concerns
-from reports.text import one_line
 
 #: More statements than this are a table, and there is one below.
 _MOST = 4

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from harness.findings import Severity
 from harness.metrics import METRICS
+from harness.text import one_line
 from harness.validity.accuracy import AccuracyLoss
 from reports import labels
 from reports.accuracy import (
@@ -20,7 +21,6 @@ from reports.operators import operator_views
 from reports.quantities import NOT_MEASURED, heading, interval_text, scale, value_text
 from reports.soak import soak_views
 from reports.summary import summarise, varying
-from reports.text import one_line
 
 #: What fits beside each other in a terminal; the report has the rest. Throughput only says more
 #: than latency where it is what the load is about.

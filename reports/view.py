@@ -21,6 +21,7 @@ from harness.record import (
 )
 from harness.stats.interval import Estimate
 from harness.stats.operators import Profile
+from harness.text import clean, one_line
 from harness.validity.checks import check_cell
 from harness.validity.comparability import Side
 from reports import labels
@@ -45,7 +46,6 @@ from reports.model import (
 from reports.pictures import Album
 from reports.series import Latency, merge_quantiles, quantiles_ms, trial_series
 from reports.source import RunSource, TrialSource
-from reports.text import clean, one_line
 
 #: Points of one line, and of all lines together: what a browser scrolls smoothly and a page of a
 #: few megabytes holds.

@@ -16,6 +16,7 @@ from harness.stats.comparison import Comparison, Verdict
 from harness.stats.interval import Estimate, geometric_mean_interval
 from harness.store.files import write_atomically
 from harness.store.lab_files import NightEntry
+from harness.text import markdown_text
 from harness.units import format_percent
 from harness.validity.calibration import os_build_of, unit_of
 from harness.validity.comparability import Side
@@ -137,7 +138,7 @@ def markdown(night: Night, notes: Sequence[str]) -> str:
     """The night for people: what is worse and why, what is open, then everything."""
     run = night.runs[0]
     lines = [
-        f"# Night of {run.plan.created_at[:16]}: {_cell(run.plan.scenario)}",
+        f"# Night of {run.plan.created_at[:16]}: {markdown_text(run.plan.scenario)}",
         "",
         summary(night),
     ]
@@ -149,8 +150,10 @@ def markdown(night: Night, notes: Sequence[str]) -> str:
         if rows:
             lines += ["", f"## {heading}", ""]
         for row, causes in explained(rows):
-            lines.append(f"- **{_cell(row_name(row))}** ({row.status}): {_cell(told(row))}")
-            lines += [f"  - likely cause: {_cell(cause)}" for cause in causes]
+            lines.append(
+                f"- **{markdown_text(row_name(row))}** ({row.status}): {markdown_text(told(row))}"
+            )
+            lines += [f"  - likely cause: {markdown_text(cause)}" for cause in causes]
     lines += [
         "",
         "## All",
@@ -159,12 +162,12 @@ def markdown(night: Night, notes: Sequence[str]) -> str:
     ]
     lines.append("|---|---|---|---|---|---|---|")
     lines += [
-        f"| {_cell(label(row.cell))} | {_cell(row.cell.device_id)} | {METRICS[row.metric].title} "
-        f"| {ratio_text(row.comparison)} | {row.comparison.verdict} | {row.status} "
-        f"| {', '.join(row.doubts)} |"
+        f"| {markdown_text(label(row.cell))} | {markdown_text(row.cell.device_id)} "
+        f"| {METRICS[row.metric].title} | {ratio_text(row.comparison)} "
+        f"| {row.comparison.verdict} | {row.status} | {', '.join(row.doubts)} |"
         for row in night.rows
     ]
-    lines += ["", *(f"- {_cell(note)}" for note in notes)] if notes else []
+    lines += ["", *(f"- {markdown_text(note)}" for note in notes)] if notes else []
     lines += ["", "Runs: " + ", ".join(f"`{run.run_id}`" for run in night.runs)]
     return "\n".join(lines) + "\n"
 
@@ -184,11 +187,6 @@ def summary(night: Night) -> str:
     simulated = any(_SIMULATED in row.doubts for row in night.rows)
     says = " SIMULATED devices took part: their numbers are not a phone's." if simulated else ""
     return f"Of {len(night.rows)} comparisons: {found or 'no regression'}{also}.{says}"
-
-
-def _cell(text: str) -> str:
-    """Text from files and devices, without meaning in Markdown."""
-    return re.sub(r"([\\`*_|<>\[\]#])", r"\\\1", " ".join(_clean(text).split()))
 
 
 # --- JSON and history ---------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from harness.store.anonymous import Disguise
 from harness.store.archive import copy_run, new_folder_or_archive
 from harness.store.files import translated
 from harness.store.run_reader import RunReader
+from harness.text import markdown_text
 
 #: Renders the runs of a results folder into another folder.
 Render = Callable[[Path, Path], None]
@@ -105,7 +106,7 @@ compare:  ## the new tables are those that came with the package
 
 def _readme(runs: Sequence[RunReader], version: str, *, anonymous: bool) -> str:
     listed = "\n".join(
-        f"| `{run.run_id}` | {run.plan.scenario} | {run.plan.created_at[:10]} "
+        f"| `{run.run_id}` | {markdown_text(run.plan.scenario)} | {run.plan.created_at[:10]} "
         f"| {len(run.plan.trials)} |"
         for run in runs
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from html import escape
 
-from reports.text import one_line
+from harness.text import one_line
 
 Attribute = str | float | int
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from harness.text import csv_text, markdown_text
 from reports.paper.table import (
     Number,
     PaperColumn,
@@ -19,7 +20,6 @@ from reports.paper.table import (
     caption_text,
     conditions_text,
 )
-from reports.text import csv_text, markdown_text
 
 if TYPE_CHECKING:
     import pandas as pd

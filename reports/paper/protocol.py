@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.text import one_line
 from reports.model import ReportModel, RunView
 from reports.paper.table import PaperColumn, PaperEntry, PaperTable
 from reports.paper.tex import tex
 from reports.summary import device_text
-from reports.text import one_line
 
 #: The sources that the protocol cites.
 BIBTEX = r"""@inproceedings{georges2007,

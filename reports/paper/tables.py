@@ -11,6 +11,7 @@ from dataclasses import replace
 from harness.metrics import METRICS
 from harness.stats.interval import Estimate, geometric_mean_interval
 from harness.stats.operators import by_type
+from harness.text import one_line
 from harness.units import NS_PER_MS
 from reports import labels
 from reports.accuracy import ACCURACY_METRICS, accuracy_cells
@@ -22,7 +23,6 @@ from reports.paper.notes import numbers_note
 from reports.paper.pivot import metric_column, trials_of
 from reports.paper.table import PaperColumn, PaperEntry, PaperTable, number, with_best
 from reports.summary import varying
-from reports.text import one_line
 
 _LATENCY = ("latency_p50_ns", "latency_p90_ns", "latency_p99_ns", "throughput_per_s")
 _STARTUP = ("import_ns", "load_ns", "prepare_ns", "first_ns", "latency_p50_ns", "rss_peak_bytes")

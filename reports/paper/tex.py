@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from reports.text import one_line
+from harness.text import one_line
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",

@@ -11,10 +11,10 @@ import numpy as np
 
 from harness.stats.change_points import segments
 from harness.store.lab_files import NightEntry
+from harness.text import one_line
 from reports.plots.plot import Plot
 from reports.plots.style import COLOURS
 from reports.quantities import title
-from reports.text import one_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

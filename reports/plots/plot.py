@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.stats.interval import Estimate
+from harness.text import one_line
 from reports import labels
 from reports.model import CellView
 from reports.plots.style import Style
 from reports.summary import varying
-from reports.text import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from harness.text import csv_text
 from reports.files import writing
 from reports.model import ReportModel
 from reports.plots.distributions import distribution_plots
@@ -15,7 +16,6 @@ from reports.plots.plot import Plot
 from reports.plots.startup import startup_plots
 from reports.plots.style import FORMATS, STYLES, Style, applied, rendered
 from reports.plots.tradeoffs import tradeoff_plots
-from reports.text import csv_text
 
 
 def report_plots(model: ReportModel) -> Iterator[Plot]:

@@ -18,7 +18,7 @@ LINE_LIMIT = 400
 
 #: Rooms of harness. A room may import the lines above it, and a later room of a line the earlier.
 HARNESS_LINES = (
-    ("errors", "units", "clock", "channels"),
+    ("errors", "units", "clock", "channels", "text"),
     ("findings", "conditions", "scenario", "variant", "metrics", "record", "device", "wire"),
     ("stats",),
     ("validity",),
@@ -36,6 +36,7 @@ FOR_REPORTS = {
         "errors",
         "units",
         "channels",
+        "text",
         "findings",
         "conditions",
         "scenario",
