@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from harness.clock import CancelToken, Deadline
+from harness.errors import RunnerDied
 from harness.record import ChannelRecord, DeviceFacts, DeviceState
 from harness.scenario import Prepare
 
@@ -49,6 +50,15 @@ class RunnerExit:
     returncode: int | None
     signal_name: str | None
     log_tail: str
+
+    def error(self, device_id: str) -> RunnerDied:
+        """The error that tells it."""
+        return RunnerDied(
+            device_id,
+            signal_name=self.signal_name,
+            returncode=self.returncode,
+            log_tail=self.log_tail,
+        )
 
 
 class Link(Protocol):

@@ -182,13 +182,7 @@ class AndroidRunner:
     def _death(self) -> RunnerDied:
         if self._ended is None:
             self._explain()
-        ended = self._ended or RunnerExit(None, None, "")
-        return RunnerDied(
-            self._phone.device_id,
-            signal_name=ended.signal_name,
-            returncode=ended.returncode,
-            log_tail=ended.log_tail,
-        )
+        return (self._ended or RunnerExit(None, None, "")).error(self._phone.device_id)
 
     def _explain(self) -> None:
         """Ask the phone why it ended, once."""

@@ -146,12 +146,7 @@ class _LoopbackPort:
         text = self._announced.read(16) or b""
         if not text:
             ended = runner.wait(deadline, cancel)
-            raise RunnerDied(
-                _DEVICE_ID,
-                signal_name=ended.signal_name if ended else None,
-                returncode=ended.returncode if ended else None,
-                log_tail=ended.log_tail if ended else "",
-            )
+            raise ended.error(_DEVICE_ID) if ended else RunnerDied(_DEVICE_ID)
         return int(text)
 
 

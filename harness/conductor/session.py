@@ -392,9 +392,4 @@ class RunnerSession:
         ended = self._runner.wait(Deadline(self._clock, seconds), cancel)
         if ended is None:
             return RunnerDied(self.device_id, log_tail=self._runner.log_text())
-        return RunnerDied(
-            self.device_id,
-            signal_name=ended.signal_name,
-            returncode=ended.returncode,
-            log_tail=ended.log_tail,
-        )
+        return ended.error(self.device_id)
