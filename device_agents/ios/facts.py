@@ -56,8 +56,7 @@ def read_state(phone: Phone, deadline: Deadline, cancel: CancelToken) -> DeviceS
 
     async def ask(connections: Connections) -> tuple[dict[str, Any], bool | None]:
         battery = await connections.battery()
-        locked = await (await connections.lockdown()).get_value(None, "PasswordProtected")
-        return battery, locked if isinstance(locked, bool) else None
+        return battery, await passcode_locked(await connections.lockdown())
 
     registry, locked = phone.call("read the battery", ask, deadline, cancel)
     return state_from(read_battery(registry), locked)
@@ -111,6 +110,17 @@ async def _ask(connections: Connections) -> Answers:
         await image_mounted(await connections.lockdown()),
         "network" if device is not None and device.is_network else "usb",
     )
+
+
+async def passcode_locked(lockdown: UsbmuxLockdownClient) -> bool | None:
+    """Whether the phone is locked by its passcode; None where it does not tell."""
+    from pymobiledevice3.exceptions import MissingValueError
+
+    try:
+        locked = await lockdown.get_value(None, "PasswordProtected")
+    except MissingValueError:
+        return None
+    return locked if isinstance(locked, bool) else None
 
 
 async def image_mounted(lockdown: UsbmuxLockdownClient) -> bool | None:

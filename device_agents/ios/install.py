@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from device_agents.android.parse.text import printable
 from device_agents.ios.errors import NO_APP, names_of
 from device_agents.ios.parse.installation import install_problem
 from device_agents.ios.phone import RUNNER_BUNDLE, Connections, Phone
@@ -37,12 +38,12 @@ def package_at(path: Path) -> Package:
     try:
         with zipfile.ZipFile(path) as archive:
             name = next(filter(_INFO.fullmatch, archive.namelist()), None)
-            if name is None:
-                raise UserError(f"{path} is no .ipa: no app in it")
-            info = plistlib.loads(archive.read(name))
-    except (OSError, zipfile.BadZipFile, plistlib.InvalidFileException, ValueError) as error:
-        raise UserError(f"{path} is no .ipa: {error}") from error
-    bundle_id = str(info.get("CFBundleIdentifier", ""))
+            info = plistlib.loads(archive.read(name)) if name is not None else None
+    except Exception as error:  # zip files and property lists can be broken in many ways
+        raise UserError(f"{path} is no .ipa: {printable(str(error))}") from error
+    if not isinstance(info, dict):
+        raise UserError(f"{path} is no .ipa: no app in it")
+    bundle_id = printable(str(info.get("CFBundleIdentifier", "")))
     if bundle_id != RUNNER_BUNDLE:
         raise UserError(f"{path} holds {bundle_id or 'nothing'}, not {RUNNER_BUNDLE}")
     return Package(path, bundle_id, str(info.get("CFBundleVersion", "")))
