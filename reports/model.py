@@ -236,6 +236,11 @@ class ReportModel:
         """Whether any number comes from a simulated device."""
         return any(cell.simulated for cell in self.cells)
 
+    @property
+    def fresh(self) -> bool:
+        """Whether every trial had a process of its own."""
+        return all(view.id != "PROCESS-REUSED" for view in self.findings)
+
     def finding(self, finding_id: str) -> FindingView:
         """The view of one finding by its ID."""
         return next(view for view in self.findings if view.id == finding_id)

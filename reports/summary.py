@@ -48,7 +48,13 @@ def summarise(model: ReportModel) -> Summary:
 
 
 def device_text(facts: DeviceFacts) -> str:
-    """The device with the facts that identify it: ``local (Xeon, 2 cores, 24064 MiB, Linux)``."""
+    """The device with the facts that identify it: ``local (Xeon, 2 cores, Linux)``."""
+    name, kind = one_line(facts.device_id), device_kind(facts)
+    return f"{name} ({kind})" if kind else name
+
+
+def device_kind(facts: DeviceFacts) -> str:
+    """What kind of device it is: ``Xeon, 2 cores, 23.5 GiB RAM, Linux``; empty if nothing tells."""
     parts: list[str] = []
     for name in _FACT_ORDER:
         value = facts.values.get(name)
@@ -60,8 +66,7 @@ def device_text(facts: DeviceFacts) -> str:
             parts.append(f"{value / BYTES_PER_MIB / 1024:.1f} GiB RAM")
         else:
             parts.append(one_line(str(value)))
-    name = one_line(facts.device_id)
-    return f"{name} ({', '.join(dict.fromkeys(parts))})" if parts else name
+    return ", ".join(dict.fromkeys(parts))
 
 
 def varying(cells: tuple[CellView, ...]) -> frozenset[str]:
@@ -191,7 +196,8 @@ def _certainty(found: list[Comparison], model: ReportModel) -> str:
     noun = "trial" if max(ns) == 1 else "trials"
     if max(ns) < 3:
         return f"{trials} {noun} per cell: no interval can be given below 3, take these as hints."
-    text = f"Brackets are 95 % intervals over {trials} {noun} per cell, each a fresh process."
+    fresh = ", each a fresh process" if model.fresh else ""
+    text = f"Brackets are 95 % intervals over {trials} {noun} per cell{fresh}."
     if any(item.certainty is Certainty.CLEAR for item in found):
         text += " They cover the scatter between trials of this session, not other days or devices."
     return text

@@ -11,7 +11,7 @@ _IN_PARENTHESES = (
     "Uncertainties in parentheses are half-widths of 95 % intervals{over}, "
     "in units of the last digits."
 )
-_TRIALS = "Values are geometric means over trials, each a fresh process."
+_TRIALS = "Values are geometric means over trials{fresh}."
 _ACCURACY = "Values are over the samples of a data set, each inferred once."
 _ACCURACY_TOO = "Accuracy and its interval are over the samples of a data set, each inferred once."
 _ENERGY = (
@@ -26,17 +26,21 @@ _UNITS = (
 _ENERGIES = ("energy_gross_j", "energy_net_j")
 
 
-def numbers_note(metrics: Iterable[str], *, pooled: bool = False) -> str:
-    """The sentences that tables of ``metrics`` need; ``pooled`` where numbers are over units."""
+def numbers_note(metrics: Iterable[str], *, pooled: bool = False, fresh: bool = True) -> str:
+    """The sentences that tables of ``metrics`` need.
+
+    ``pooled`` where numbers are over units; not ``fresh`` where trials shared a process.
+    """
     shown = dict.fromkeys(metrics)
     accuracy = [metric for metric in shown if metric in ACCURACY_METRICS]
     others = [metric for metric in shown if metric not in ACCURACY_METRICS]
+    trials = _TRIALS.format(fresh=", each a fresh process" if fresh else "")
     if not others:
         said = [_ACCURACY, _IN_PARENTHESES.format(over=" over samples")]
     elif not accuracy:
-        said = [_TRIALS, _IN_PARENTHESES.format(over=" over trials")]
+        said = [trials, _IN_PARENTHESES.format(over=" over trials")]
     else:
-        said = [_TRIALS, _IN_PARENTHESES.format(over=""), _ACCURACY_TOO]
+        said = [trials, _IN_PARENTHESES.format(over=""), _ACCURACY_TOO]
     said += [_ENERGY] if any(metric in _ENERGIES for metric in others) else []
     said += [_PLAIN] if any(map(is_plain_mean, others)) else []
     said += [_UNITS] if pooled else []

@@ -101,13 +101,14 @@ def pivot(model: ReportModel, request: PivotRequest) -> PaperTable:
         ]
         for row, by_col in places.items()
     ]
+    note = numbers_note(request.metrics, pooled=_is_pooled(rows), fresh=model.fresh)
     return PaperTable(
         name=request.name,
         title=request.title or _title(request),
         columns=tuple(columns),
         rows=_best(rows, columns, request),
         constant=_constant(cells, request),
-        note=" ".join((numbers_note(request.metrics, pooled=_is_pooled(rows)), *model.mixed)),
+        note=" ".join((note, *model.mixed)),
         common=common,
     )
 

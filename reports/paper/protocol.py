@@ -8,7 +8,7 @@ from harness.text import one_line
 from reports.model import ReportModel, RunView
 from reports.paper.table import PaperColumn, PaperEntry, PaperTable
 from reports.paper.tex import tex
-from reports.summary import device_text
+from reports.summary import device_kind
 
 #: The sources that the protocol cites.
 BIBTEX = r"""@inproceedings{georges2007,
@@ -78,7 +78,10 @@ def provenance_tables(model: ReportModel) -> tuple[PaperTable, ...]:
             "provenance-devices",
             "Devices",
             ("Device", "What it is"),
-            [(one_line(name), device_text(facts)) for name, facts in sorted(devices.items())],
+            [
+                (one_line(name), device_kind(facts) or "-")
+                for name, facts in sorted(devices.items())
+            ],
         ),
         _texts(
             "provenance-models",
@@ -100,17 +103,27 @@ def _texts(
 
 def _statistics(model: ReportModel) -> Iterator[str]:
     ok = model.counts.ok
-    yield (
-        f"Each of the {ok} trials ran in a fresh process, since measurements within one process "
-        r"are not independent~\cite{georges2007,kalibera2013}."
-    )
+    why = r"measurements within one process are not independent~\cite{georges2007,kalibera2013}"
+    if model.fresh:
+        yield f"Each of the {ok} trials ran in a fresh process, since {why}."
+    else:
+        reused = model.finding("PROCESS-REUSED").trials
+        yield (
+            f"Of the trials, {reused} ran in a process that had served an earlier one, although "
+            f"{why}."
+        )
     yield (
         "The trial is the unit of statistics: values are geometric means over trials, with "
         "Student's $t$ intervals at 95\\,\\% on the logarithms; below three trials no interval is "
         "given."
     )
     if any(cell.purpose == "accuracy" for cell in model.cells):
-        yield r"Intervals of accuracy are Wilson's~\cite{wilson1927}, over samples."
+        yield r"Intervals of accuracy are over samples, those of shares Wilson's~\cite{wilson1927}."
+    if any("energy_gross_j" in cell.estimates for cell in model.cells):
+        yield (
+            "Energy is the arithmetic mean over trials; its interval also holds the uncertainty "
+            "of idle power."
+        )
     if len({cell.group for cell in model.cells}) < len(model.cells):
         yield (
             r"Ratios are of geometric means, with Welch's interval~\cite{welch1947} on the "

@@ -89,7 +89,7 @@ def _table(
         tuple(all_columns),
         with_best(rows, all_columns, [cell.group for cell in cells]),
         labels.cell_text(cells[0].facets, frozenset(differing | {"run"})),
-        " ".join(filter(None, (numbers_note(metrics), more, *model.mixed))),
+        " ".join(filter(None, (numbers_note(metrics, fresh=model.fresh), more, *model.mixed))),
         tuple(view for view in model.findings if view.everywhere),
     )
 

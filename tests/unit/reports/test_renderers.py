@@ -291,3 +291,24 @@ def test_two_hundred_devices_fold_away(made_up) -> None:
     assert ("16", "") in folded  # of forty failures
     assert page.count('class="scroll tall"') == 1
     assert page.count('<details class="cell"') == 200
+
+
+def test_a_process_that_served_two_trials_is_never_called_fresh(made_up) -> None:
+    from reports.paper.protocol import protocol_tex
+    from reports.paper.tables import paper_tables
+    from reports.summary import summarise
+
+    plan = made_up.make_plan([made_up.make_cell()], 3)
+    reused = finding("PROCESS-REUSED", "it served repeat 1 before")
+    trials = {
+        t.id: made_up.make_trial(t, p50_ms=9, seed=t.order, findings=(reused,) * (t.order > 0))
+        for t in plan.trials
+    }
+    model = build_report([made_up.MemoryRun(plan, trials)])
+    told = [render_html(model), protocol_tex(model), summarise(model).certainty]
+    told += [table.note for table in paper_tables(model)]
+    view = model.finding("PROCESS-REUSED")
+    for text in told:
+        plain = text.replace(view.summary, "").replace(view.advice, "")
+        assert "fresh process" not in plain
+    assert "2 ran in a process that had served an earlier one" in protocol_tex(model)
