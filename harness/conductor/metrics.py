@@ -11,6 +11,7 @@ from harness.channels import (
     COVERED,
     FOREIGN_CPU,
     HOST_BUSY,
+    LOW_POWER,
     NEIGHBOUR_TRIALS,
     PSS,
     RSS,
@@ -38,6 +39,7 @@ _USED = frozenset(
         NEIGHBOUR_TRIALS,
         COVERED,
         BEHIND,
+        LOW_POWER,
     }
 )
 _USED_FAMILIES = ("temperature.", frequency_max(""), "lab.")

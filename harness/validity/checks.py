@@ -136,7 +136,7 @@ def _on_timing(evidence: TrialEvidence) -> Iterator[Finding]:
     part = heat.TimedPart.of(evidence.blocks)
     yield from sensors.neighbour_load(evidence.traces, part, evidence.host_cores)
     if evidence.states:
-        yield from heat.start_state(evidence.states[0], evidence.cooling)
+        yield from heat.start_state(evidence.states[0], evidence.cooling, evidence.traces)
     if isinstance(cell.load, Cold):
         return  # one inference: no tail, no series
     latency_ns = timed.latency_ns

@@ -73,7 +73,7 @@ def _first(values: dict[str, float | str], names: Sequence[str]) -> object:
 
 UNKNOWN = "unknown"
 #: Facts of a runner or an engine that change from process to process and do not bear on speed.
-_PASSING = frozenset({"pid", "session", "clock", "cache_state"})
+_PASSING = frozenset({"pid", "process", "session", "clock", "cache_state"})
 #: Facts that have a field of their own.
 _TOLD_APART = frozenset({"engine", "version", "threads", "runner"})
 

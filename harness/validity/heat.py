@@ -14,6 +14,7 @@ from harness.channels import (
     BATTERY_TEMPERATURE,
     CANARY,
     CANARY_CORE,
+    LOW_POWER,
     SKIN_TEMPERATURE,
     THERMAL_STATUS,
     frequency_max,
@@ -93,10 +94,13 @@ def no_thermal_sensor(cooling: Cooling | None) -> Iterator[Finding]:
         yield finding("NO-THERMAL-SENSOR", f"unavailable: {cooling.unavailable}")
 
 
-def start_state(state: DeviceState, cooling: Cooling | None) -> Iterator[Finding]:
+def start_state(state: DeviceState, cooling: Cooling | None, traces: Traces) -> Iterator[Finding]:
     """START-STATE: not the device's usual state when the trial began."""
     cooled = cooling is not None and cooling.met  # the status was none when the gate opened
     seen = [*_unusual_temperature(cooling), *_unusual_values(state, cooled=cooled)]
+    saving = traces.get(LOW_POWER)  # only an app can tell on an iPhone
+    if saving is not None and (saving.value > 0).any():
+        seen.append("low power mode on")
     if seen:
         yield finding("START-STATE", ", ".join(seen))
 

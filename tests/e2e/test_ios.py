@@ -45,6 +45,7 @@ def test_two_iphones_from_devices_to_report(
     iphones, benchfarm, write_scenario, environment, tmp_path
 ) -> None:
     farm = iphones(OLD, NEW)
+    farm.phones[0].condition.low_power_mode = True
     environment |= farm.environment
     listed = benchfarm("devices")
     assert listed.returncode == 0, listed.stderr
@@ -59,6 +60,9 @@ def test_two_iphones_from_devices_to_report(
     for trial in trials:
         assert "SIMULATED-DEVICE" in {item["id"] for item in trial["findings"]}
         assert "PROCESS-REUSED" not in {item["id"] for item in trial["findings"]}
+        saving = f"ios:{farm.phones[0].udid}" == trial["trial"]["cell"]["device_id"]
+        said = [item["seen"] for item in trial["findings"] if item["id"] == "START-STATE"]
+        assert said == ["low power mode on"] * saving
         read = {one["name"] for one in trial["channels"] if one["unavailable"] is None}
         assert {"temperature.battery_c", "battery.plugged", "thermal.status"} <= read
     (page,) = (tmp_path / "results").rglob("report.html")
