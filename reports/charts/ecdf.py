@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from reports.charts import svg
 from reports.charts.axis import Axis, fit, tick_text
 from reports.model import FloatArray, QuantileCurve
@@ -65,7 +67,26 @@ def _curve(colour: int, curve: QuantileCurve, axis: Axis) -> str:
 
 def _points(values: FloatArray, y: Sequence[float], axis: Axis) -> list[str]:
     per_percent = _SIDE / 100
-    return [
-        f"{axis.position(float(value)) * per_percent:.0f},{at:.0f}"
-        for value, at in zip(values, y, strict=True)
-    ]
+    x = [axis.position(float(value)) * per_percent for value in values]
+    return [f"{x[kept]:.0f},{y[kept]:.0f}" for kept in _corners(x, y)]
+
+
+def _corners(x: Sequence[float], y: Sequence[float]) -> list[int]:
+    """The points that the line cannot do without: no other one is farther than a unit from it.
+
+    Ramer (1972), Douglas and Peucker (1973), with the distance along the axis of latency.
+    """
+    xs, ys = np.asarray(x), np.asarray(y)
+    kept, parts = {0, len(x) - 1}, [(0, len(x) - 1)]
+    while parts:
+        first, last = parts.pop()
+        if last - first < 2:
+            continue
+        slope = (xs[last] - xs[first]) / (ys[last] - ys[first])
+        inside = slice(first + 1, last)
+        off = np.abs(xs[inside] - xs[first] - slope * (ys[inside] - ys[first]))
+        if off.max() > 1:
+            middle = first + 1 + int(off.argmax())
+            kept.add(middle)
+            parts += [(first, middle), (middle, last)]
+    return sorted(kept)

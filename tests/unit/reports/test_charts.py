@@ -103,3 +103,20 @@ def test_a_chart_holds_at_most_eight_curves(made_up, cells: int) -> None:
     trials = {t.id: made_up.make_trial(t, p50_ms=9, seed=t.order, seconds=0.2) for t in plan.trials}
     charts = figures.ecdf_charts(build_report([made_up.MemoryRun(plan, trials)]))
     assert [len(chart.legend) for chart in charts] == ([cells] if cells <= 8 else [8, cells - 8])
+
+
+def test_a_drawn_curve_is_never_off_by_more_than_a_rounded_unit() -> None:
+    """Of 2000 units in width: half a pixel of a wide page. Both ends and every jump stay."""
+    rng = np.random.default_rng(1)
+    probability = np.linspace(0, 1, 101)
+    for spread in (0.0, 0.01, 0.3, 2.0):
+        value = np.sort(10 * np.exp(rng.normal(0, spread, 101)))
+        drawn = ecdf_chart([("a", QuantileCurve(probability, value, value * 0.9, value * 1.1))])
+        (line,) = re.findall(r'class="curve" points="([^"]*)"', drawn)
+        corners = np.array([[float(n) for n in point.split(",")] for point in line.split()])
+        assert len(corners) <= 101
+        axis = fit([value[0] * 0.9, value[-1] * 1.1], allow_log=True)
+        exact = np.array([axis.position(float(v)) * 20 for v in value])
+        height = 2000 * probability
+        shown = np.interp(height, 2000 - corners[:, 1], corners[:, 0])
+        assert np.abs(shown - exact).max() <= 1.6  # a unit, and what rounding adds
