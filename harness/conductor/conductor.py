@@ -47,18 +47,19 @@ if TYPE_CHECKING:
 
 #: A device that does not answer a simple question for so long is taken for gone.
 DEVICE_TIMEOUT_S = 30.0
-#: Settings, and the runner's installation before a phone's first trial.
+#: Settings of a phone, one after the other.
 PREPARE_TIMEOUT_S = 300.0
 #: Pushing a model over a slow link.
 PUSH_TIMEOUT_S = 900.0
-#: A fresh runner process until it listens.
-LAUNCH_TIMEOUT_S = 60.0
-#: How a trial ends whose device may still hold what it measured.
-_MAY_COME_BACK = (Cause.OFFLINE, Cause.TIMEOUT, Cause.INTERRUPTED)
+#: The runner's installation before a phone's first trial, which may wait for a person to allow it,
+#: and a fresh process of it until it listens.
+LAUNCH_TIMEOUT_S = 180.0
 #: The same where a person opens the app.
 BY_HAND_TIMEOUT_S = 600.0
 #: Loading and delegate preparation: compiling for an accelerator takes minutes on a phone.
 LOAD_TIMEOUT_S = 900.0
+#: How a trial ends whose device may still hold what it measured.
+_MAY_COME_BACK = (Cause.OFFLINE, Cause.TIMEOUT, Cause.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
