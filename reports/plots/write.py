@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from reports.plots.startup import startup_plots
 from reports.plots.style import FORMATS, STYLES, Style, applied, rendered
 from reports.plots.tradeoffs import tradeoff_plots
 
+#: More figures of a kind than this nobody puts into a paper, and each takes a second.
+MOST_OF_A_KIND = 24
+
 
 def report_plots(model: ReportModel) -> Iterator[Plot]:
     """Every figure that the report has data for."""
@@ -27,18 +31,29 @@ def report_plots(model: ReportModel) -> Iterator[Plot]:
 def write_figures(plots: Iterable[Plot], folder: Path, style: str = "paper") -> list[Path]:
     """Draw each figure; the paths in order, and a list of captions first.
 
-    Equal reports give equal bytes. Raises UserError where matplotlib is not installed and
-    StoreError, naming the path, when a file cannot be written.
+    Of hundreds of a kind, as hundreds of devices have them, the first are drawn, and the list says
+    how many are not. Equal reports give equal bytes. Raises UserError where matplotlib is not
+    installed and StoreError, naming the path, when a file cannot be written.
     """
     written: list[Path] = []
     captions: list[str] = []
+    kinds: Counter[str] = Counter()
     for plot in plots:
+        kind = plot.name.rstrip("-0123456789")
+        kinds[kind] += 1
+        if kinds[kind] > MOST_OF_A_KIND:
+            continue
         captions.append(f"{plot.name}: {caption(plot)}")
         written += [
             _write(folder / f"{plot.name}.{fmt}", drawn(plot, STYLES[style], fmt))
             for fmt in FORMATS
         ]
         written.append(_write(folder / f"{plot.name}.csv", _csv(plot)))
+    captions += [
+        f"{kind}: {count - MOST_OF_A_KIND} more are left out, only {MOST_OF_A_KIND} are drawn"
+        for kind, count in kinds.items()
+        if count > MOST_OF_A_KIND
+    ]
     text = "".join(f"{line}\n" for line in captions)
     return [_write(folder / "captions.txt", text.encode()), *written]
 

@@ -183,3 +183,15 @@ def test_a_folder_that_cannot_be_written_is_named(demo, tmp_path: Path) -> None:
     (tmp_path / "figures").write_text("in the way")
     with pytest.raises(StoreError, match="figures"):
         write_figures([by_name(demo)["trials-1"]], tmp_path / "figures")
+
+
+def test_of_hundreds_of_a_kind_the_first_are_drawn_and_the_rest_is_told(
+    demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.plots.write.MOST_OF_A_KIND", 2)
+    plot = by_name(demo)["startup"]
+    plots = [replace(plot, name=f"startup-{number}") for number in range(1, 6)]
+    written = write_figures(plots, tmp_path)
+    assert {path.stem for path in written} == {"captions", "startup-1", "startup-2"}
+    *_, last = (tmp_path / "captions.txt").read_text().splitlines()
+    assert last == "startup: 3 more are left out, only 2 are drawn"
