@@ -11,7 +11,7 @@ from typing import Literal
 
 from device_agents.android import install
 from device_agents.android.adb import AdbServer
-from device_agents.android.canary import read_canary
+from device_agents.android.canary import Canary
 from device_agents.android.facts import abis, read_facts
 from device_agents.android.launch import SHELL_MAIN, AndroidRunner, StartPlan, start_runner
 from device_agents.android.packages import RunnerFile, engines_for
@@ -66,6 +66,7 @@ class AndroidDevice:
         self._undo = UndoLog(self._phone, undo_folder)
         self._preparation = Preparation(self._phone, self._undo)
         self._phone_clock = PhoneClock(self._phone)
+        self._canary = Canary(self._phone)
         self._wanted = Prepare()
         self._abis: tuple[str, ...] | None = None
         self._apk: RunnerFile | None = None
@@ -89,7 +90,7 @@ class AndroidDevice:
     def state(self, deadline: Deadline, cancel: CancelToken) -> DeviceState:
         """Battery, temperatures, screen, load; see state.py. How fast a core is; see canary.py."""
         state = self._read_state(deadline, cancel, _FRESH_NS)
-        canary = read_canary(self._phone, deadline, cancel)
+        canary = self._canary.read(deadline, cancel)
         return DeviceState(state.values | canary.values, state.unavailable | canary.unavailable)
 
     def prepare(self, wanted: Prepare, deadline: Deadline, cancel: CancelToken) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_agents.android.canary import canary_from, read_canary
+from device_agents.android.canary import Canary, canary_from
 from harness.channels import CANARY, CANARY_CORE
 
 
@@ -27,7 +27,7 @@ def output(*times_us: int, core: str = "core|7") -> str:
 
 
 def test_the_loop_is_timed_on_the_last_core(phone, shell, soon, cancel) -> None:
-    state = read_canary(phone, soon, cancel)
+    state = Canary(phone).read(soon, cancel)
     assert not state.unavailable
     assert float(state.values[CANARY]) > 1000
     assert state.values[CANARY_CORE] == max(os.sched_getaffinity(0))
@@ -37,14 +37,17 @@ def test_the_loop_is_timed_on_the_last_core(phone, shell, soon, cancel) -> None:
 def test_a_virtual_phone_has_none(phone, shell, soon, cancel, name) -> None:
     shell.command("getprop", f'[ "$1" = {name} ] && echo 1 || echo 0')
     shell.command("taskset", "echo must not run")
-    state = read_canary(phone, soon, cancel)
+    canary = Canary(phone)
+    state = canary.read(soon, cancel)
     assert not state.values
     assert state.unavailable == {CANARY: "a virtual phone's speed changes with its host's"}
+    shell.command("getprop", "echo must not be asked again")
+    assert canary.read(soon, cancel) == state
 
 
 def test_a_core_that_cannot_be_held_is_a_reason(phone, shell, soon, cancel) -> None:
     shell.command("taskset", "echo 'taskset: failed: Invalid argument' >&2; exit 1")
-    state = read_canary(phone, soon, cancel)
+    state = Canary(phone).read(soon, cancel)
     assert not state.values
     assert state.unavailable[CANARY].endswith("on one core: taskset: failed: Invalid argument")
 
