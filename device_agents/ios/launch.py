@@ -116,7 +116,7 @@ class IosRunner:
 
     def left_results(self, deadline: Deadline, cancel: CancelToken) -> bytes:
         """What the app keeps in its Documents while no host listens."""
-        return PhoneStore(self._phone).results(deadline, cancel)
+        return PhoneStore(self._phone).results(self.token, deadline, cancel)
 
     def log_text(self) -> str:
         """Why it ended, if that is known: iOS keeps no log of an app for us."""
@@ -170,8 +170,9 @@ class IosRunner:
         runner._taken = True
         runs = runner._is_alive(cancel)
         there = runs or (runs is None and runner._listens(cancel))
-        deadline = Deadline(phone.clock, _LEFT_S)
-        return runner if there or PhoneStore(phone).has_results(deadline, cancel) else None
+        if there or PhoneStore(phone).has_results(token, Deadline(phone.clock, _LEFT_S), cancel):
+            return runner
+        return None
 
     # --- inside -----------------------------------------------------------------------------
 

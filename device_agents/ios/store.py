@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 STORE = "/Documents/models"
 RESULTS = "/Documents/results"
-_MESSAGE = ".wire"
+_MESSAGE, _FOLDER_DIGITS = ".wire", 16
 TOKEN_FILE = "/Documents/benchfarm.token"  # noqa: S105 - a name, no secret
 #: What stays free on the phone: with less, iOS begins to clean up by itself.
 MARGIN_BYTES = 200 * 1024 * 1024
@@ -91,25 +91,26 @@ class PhoneStore:
 
         self._phone.call("look into the app's Documents", tidy, deadline, cancel)
 
-    def results(self, deadline: Deadline, cancel: CancelToken) -> bytes:
-        """What the app has finished while no host listened, in the order of its numbers."""
+    def results(self, token: str, deadline: Deadline, cancel: CancelToken) -> bytes:
+        """What the app of this token finished while no host listened, in order."""
+        folder = results_folder(token)
 
         async def read(connections: Connections) -> bytes:
             documents = await connections.documents()
             return b"".join(
                 [
-                    await documents.get_file_contents(f"{RESULTS}/{number}{_MESSAGE}")
-                    for number in await _numbers(documents)
+                    await documents.get_file_contents(f"{folder}/{number}{_MESSAGE}")
+                    for number in await _numbers(documents, folder)
                 ]
             )
 
         return self._phone.call("read the app's results", read, deadline, cancel)
 
-    def has_results(self, deadline: Deadline, cancel: CancelToken) -> bool:
-        """Whether an app that is gone has left any."""
+    def has_results(self, token: str, deadline: Deadline, cancel: CancelToken) -> bool:
+        """Whether the app of this token has left any."""
 
         async def look(connections: Connections) -> bool:
-            return bool(await _numbers(await connections.documents()))
+            return bool(await _numbers(await connections.documents(), results_folder(token)))
 
         return self._phone.call("look for the app's results", look, deadline, cancel)
 
@@ -217,12 +218,17 @@ async def _copy(
             await documents.fclose(handle)
 
 
-async def _numbers(documents: AfcService) -> list[int]:
-    """The numbers of the messages that lie in the app's results."""
+def results_folder(token: str) -> str:
+    """Where the app leaves the results of the session that a token began."""
+    return f"{RESULTS}/{hashlib.sha256(token.encode()).hexdigest()[:_FOLDER_DIGITS]}"
+
+
+async def _numbers(documents: AfcService, folder: str) -> list[int]:
+    """The numbers of the messages that lie in a folder of results."""
     from pymobiledevice3.exceptions import AfcFileNotFoundError
 
     try:
-        names = await documents.listdir(RESULTS)
+        names = await documents.listdir(folder)
     except AfcFileNotFoundError:
         return []
     stems = [name.removesuffix(_MESSAGE) for name in names if name.endswith(_MESSAGE)]

@@ -190,11 +190,13 @@ def as_soon_as(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def arm(farm: Farm, seen: Callable[[m.Message], bool], end: Callable[[], None]) -> None:
         app = farm.phones[0].apps[RUNNER_BUNDLE]
-        put = Spool.put
+        put, ended = Spool.put, threading.Event()
 
         def put_and_end(self: Spool, data: bytes) -> bool:
             kept = put(self, data)
-            if self._alone and seen(Decoder().feed(data)[0].message):
+            first = self._alone and not ended.is_set()
+            if first and seen(Decoder().feed(data)[0].message):
+                ended.set()
                 assert app.process is not None
                 runner = app.process._running.runner  # type: ignore[union-attr]
                 farm._loop.call_soon_threadsafe(end)  # type: ignore[union-attr]
@@ -294,6 +296,30 @@ def test_a_resumed_run_finds_what_an_app_that_is_gone_has_left(
     assert not any(note.startswith("unplug") for note in hand.notes)  # it was not measured again
 
 
+def test_what_another_session_has_left_is_not_taken_for_it(farm, measured, as_soon_as) -> None:
+    """Nothing of the trial is left, so it is measured again."""
+    made = farm(OLD)
+    phone = made.phones[0]
+    app = phone.apps[RUNNER_BUNDLE]
+    cancel = CancelToken()
+
+    def end() -> None:
+        app.die("jetsam")
+        (folder,) = (app.documents / "results").iterdir()
+        folder.rename(folder.with_name("0" * 16))
+        cancel.cancel("interrupted by the user")
+
+    as_soon_as(made, is_timed, end)
+    record = measured(made, Hand(made, None), cancel)
+    assert record.failure is not None
+    assert record.failure.cause is Cause.INTERRUPTED
+    made.call(phone.attach)
+    hand = Hand(made, AWAY_S)
+    again = measured(made, hand)
+    assert "is measured again" in hand.notes[0]
+    assert again.outcome is Outcome.OK, again.failure
+
+
 def blocks_put(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The blocks that a runner finishes, as they come."""
     done: list[int] = []
@@ -333,8 +359,9 @@ def test_files_that_nobody_can_read_are_no_results(farm, measured, as_soon_as) -
 
     def spoil() -> None:
         end()
-        (results / "0.wire").write_bytes(b"no message")
-        (results / "x.wire").write_bytes(b"")
+        (folder,) = results.iterdir()
+        (folder / "0.wire").write_bytes(b"no message")
+        (folder / "x.wire").write_bytes(b"")
 
     as_soon_as(made, is_timed, spoil)
     record = measured(made, Hand(made, None))

@@ -8,6 +8,7 @@ also where a suspended app stalls.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import shutil
 import signal
@@ -104,7 +105,8 @@ class AppProcess:
         store, results = self.app.documents / "models", self.app.documents / "results"
         store.mkdir(exist_ok=True)
         shutil.rmtree(results, ignore_errors=True)  # of the session before
-        start = Start(self.app, self.pid, store, results, token, name)
+        folder = results / hashlib.sha256(token.encode()).hexdigest()[:16]
+        start = Start(self.app, self.pid, store, folder, token, name)
         self._running = await self.app.program(start)
 
     async def serve(self, channel: Channel) -> None:

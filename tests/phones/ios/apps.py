@@ -9,8 +9,9 @@ The runner app (``org.benchfarm.runner``) listens on a TCP port of the phone, wh
 * after ``bye`` it ends, or where it was opened by hand stays and waits for the next token; one that
   appears within a session ends that session;
 * its store of models and inputs is ``Documents/models``, files named by their SHA-256;
-* while no host listens, what it has to say lies in ``Documents/results``: ``0.wire`` is the
-  session's ``ready``, ``1.wire`` and so on its counted messages. The next session begins empty.
+* while no host listens, what it has to say lies in ``Documents/results/FOLDER``: ``0.wire`` is the
+  session's ``ready``, ``1.wire`` and so on its counted messages; FOLDER is the first 16 hexadecimal
+  digits of the token's SHA-256. The next session begins with ``results`` empty.
 """
 
 from __future__ import annotations
