@@ -112,7 +112,7 @@ def build_report(runs: Sequence[RunSource]) -> ReportModel:
 def _gather(
     run: RunSource, channels: dict[str, Channel], album: Album, limit: int
 ) -> list[_Gathered]:
-    """The run's cells in the order the plan first names them."""
+    """The run's cells in the scenario's order, not in that of measuring, which may be shuffled."""
     by_cell: dict[int, str] = {}  # Cell.key hashes JSON; ask each Cell object once
 
     def key(cell: Cell) -> str:
@@ -136,7 +136,9 @@ def _gather(
                 one.pictures[trial.id] = album.picture(file)
     for one in gathered.values():
         one.records.sort(key=lambda record: record.trial.repeat)
-    return list(gathered.values())
+    rank = {key: place for place, key in enumerate(run.plan.ranking)}
+    ordered = sorted(gathered, key=lambda key: rank.get(key, len(rank)))
+    return [gathered[key] for key in ordered]
 
 
 def _read_trial(

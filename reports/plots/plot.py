@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Rows = Sequence[Mapping[str, object]]
 #: More lines than this cannot be told apart; the rest is in the data file.
 MOST_LINES = 7
+#: On a logarithmic axis wider than this factor, 1, 2 and 5 of each decade would overlap.
+_MOST_FOR_THREE_A_DECADE = 200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,13 @@ def bars(estimates: Sequence[Estimate], divisor: float = 1.0) -> tuple[list[floa
 
 
 def plain_log_axis(axes: Axes) -> None:
-    """A logarithmic horizontal axis with numbers that people read."""
+    """A logarithmic horizontal axis with numbers that people read; data come first."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = axes.get_xlim()
+    crowded = high > low * _MOST_FOR_THREE_A_DECADE
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if crowded else (1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
 

@@ -151,3 +151,12 @@ def test_a_plan_without_trials_is_a_report(made_up) -> None:
     assert model.cells == ()
     assert len(model.skips) == 1
     assert cell_tables(model) == ()
+
+
+def test_cells_stand_as_the_scenario_declares_them_not_as_they_were_shuffled(made_up) -> None:
+    cells = [made_up.make_cell(name) for name in ("fp32", "fp16", "int8-static")]
+    shuffled = made_up.make_plan([cells[2], cells[0], cells[1]], 3)
+    plan = replace(shuffled, ranking=tuple(cell.key for cell in cells))
+    trials = {trial.id: made_up.make_trial(trial, p50_ms=10.0, seed=1) for trial in plan.trials}
+    model = build_report([made_up.MemoryRun(plan, trials)])
+    assert [cell.facets["variant"] for cell in model.cells] == ["fp32", "fp16", "int8-static"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 import zlib
 from dataclasses import replace
@@ -195,3 +196,26 @@ def test_of_hundreds_of_a_kind_the_first_are_drawn_and_the_rest_is_told(
     assert {path.stem for path in written} == {"captions", "startup-1", "startup-2"}
     *_, last = (tmp_path / "captions.txt").read_text().splitlines()
     assert last == "startup: 3 more are left out, only 2 are drawn"
+
+
+@pytest.mark.parametrize("factor", [6.0, 150.0, 1e5])
+def test_numbers_below_a_logarithmic_axis_keep_off_one_another(factor) -> None:
+    from matplotlib.figure import Figure
+
+    from reports.plots.plot import plain_log_axis
+    from reports.plots.style import applied
+
+    with applied(STYLES["paper"]):
+        figure = Figure(figsize=(STYLES["paper"].column_in, 2.3), layout="constrained")
+        axes = figure.subplots()
+        axes.plot([0.004, 0.004 * factor], [0, 1])
+        plain_log_axis(axes)
+        figure.draw_without_rendering()
+        left, right = axes.get_xlim()
+        boxes = [
+            label.get_window_extent()
+            for place, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+            if left <= place <= right
+        ]
+    assert len(boxes) >= 2
+    assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
