@@ -231,8 +231,9 @@ def the_end(farm: Farm, how: str) -> Callable[[], None]:
     return act
 
 
-@pytest.mark.parametrize("how", ["jetsam", "crash", "killed", "reboot"])
-@pytest.mark.parametrize("profile", [OLD, NEW])
+@pytest.mark.parametrize(
+    ("profile", "how"), [(OLD, "jetsam"), (NEW, "crash"), (OLD, "killed"), (NEW, "reboot")]
+)
 def test_an_app_that_ends_within_its_program_loses_no_finished_block(
     profile, how, farm, measured, as_soon_as
 ) -> None:
