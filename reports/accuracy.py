@@ -24,7 +24,8 @@ COMPARISONS = {
     "verdict": "Against fp32 (McNemar)",
 }
 NOTE = (
-    "Intervals are over samples, Wilson's for shares. Each p-value is of one test by itself: "
+    "Intervals are over samples, Wilson's for shares, and that of Bonett and Price for retention, "
+    "as both models answered the same samples. Each p-value is of one test by itself: "
     "of twenty without a difference, one is below 0.05."
 )
 
@@ -84,8 +85,17 @@ def comparison_text(cell: CellView, key: str, model: ReportModel) -> str:
         text = estimate_text("accuracy_top1", loss.agreement)
         return f"{text} (fp32 always answers the same)" if loss.one_answer else text
     if key == "retention":
-        return NOT_MEASURED if loss.retention is None else f"{loss.retention * 100:.1f}"
+        return _retention(loss.retention)
     return loss.verdict or NOT_MEASURED
+
+
+def _retention(kept: Estimate | None) -> str:
+    if kept is None:
+        return NOT_MEASURED
+    value = f"{kept.value * 100:.1f}"
+    if kept.low is None or kept.high is None:
+        return value
+    return f"{value} [{kept.low * 100:.1f}, {kept.high * 100:.1f}]"
 
 
 def _speed_up(cell: CellView, reference: str, model: ReportModel) -> str:

@@ -140,12 +140,13 @@ def _json_row(cell: CellView) -> dict[str, object]:
 
 def _against(loss: AccuracyLoss) -> dict[str, object]:
     """The comparison with the float32 variant; shares from 0 to 1."""
-    paired, share = loss.paired, loss.agreement
+    paired, share, kept = loss.paired, loss.agreement, loss.retention
     return {
         "reference": loss.reference,
         "agreement": share.value,
         "agreement_interval": [share.low, share.high],
-        "retention": loss.retention,
+        "retention": kept.value if kept else None,
+        "retention_interval": [kept.low, kept.high] if kept else None,
         "lost": paired.lost if paired else None,
         "gained": paired.gained if paired else None,
         "p_value": paired.p_value if paired else None,

@@ -42,13 +42,16 @@ def proportion(hits: int, n: int, level: float = _LEVEL) -> Estimate:
     """
     if not 0 <= hits <= n or n == 0:
         raise ValueError("a proportion needs at least one sample")
-    z = t_quantile(np.inf, level)
+    low, high = _wilson(hits, n, t_quantile(np.inf, level))
+    return Estimate(hits / n, low, high, n)
+
+
+def _wilson(hits: int, n: int, z: float) -> tuple[float, float]:
+    """Wilson's limits, ``z`` standard errors away."""
     share, weight = hits / n, z * z / n
     centre = (share + weight / 2) / (1 + weight)
     half = z / (1 + weight) * float(np.sqrt(share * (1 - share) / n + weight / (4 * n)))
-    low = 0.0 if hits == 0 else centre - half
-    high = 1.0 if hits == n else centre + half
-    return Estimate(share, low, high, n)
+    return (0.0 if hits == 0 else centre - half), (1.0 if hits == n else centre + half)
 
 
 def share_of(truths: Truths, level: float = _LEVEL) -> Estimate:
@@ -102,9 +105,24 @@ def perplexity(scores: Scores, labels: Classes, level: float = _LEVEL) -> Estima
     return Estimate(value, low, high, len(loss))
 
 
-def retention(value: float, reference: float) -> float | None:
-    """What is left of the reference's accuracy, 1.0 for all; None where that is zero."""
-    return value / reference if reference > 0 else None
+def retention(candidate: Truths, reference: Truths, level: float = _LEVEL) -> Estimate | None:
+    """What is left of the reference's share of right answers, 1.0 for all; None of nothing.
+
+    The interval is that of Bonett and Price (2006) for a ratio of paired shares, which rests on
+    Wilson's: both models answered the same samples, so what both get right tells nothing of the
+    ratio. Raises ValueError for sides of different length.
+    """
+    paired = mcnemar(candidate, reference)
+    both = int((candidate & reference).sum())
+    ours, theirs = both + paired.gained, both + paired.lost
+    if not theirs:
+        return None
+    n = both + paired.gained + paired.lost
+    odd = np.sqrt((paired.gained + paired.lost + 2) / ((ours + 1) * (theirs + 1)))
+    spread = sum(np.sqrt((1 - (hits + 1) / (n + 2)) / (hits + 1)) for hits in (ours, theirs))
+    z = t_quantile(np.inf, level) * float(odd / spread)
+    (ours_low, ours_high), (theirs_low, theirs_high) = _wilson(ours, n, z), _wilson(theirs, n, z)
+    return Estimate(ours / theirs, ours_low / theirs_high, ours_high / theirs_low, len(reference))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from harness.stats.interval import Estimate
 #: corrected for how many they are, which the reader is told.
 SIGNIFICANT = 0.05
 
-#: The accuracy that retention is of: the first that was measured.
-_RETAINED = ("accuracy_top1", "accuracy_f1")
+#: The accuracy that retention is of, and what stands in for it.
+_RETAINED, _IN_ITS_PLACE = "accuracy_top1", "accuracy_f1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class AccuracyLoss:
 
     ``agreement`` is the share of equal answers, right or wrong, which says nothing where the
     reference always gives the same one (``one_answer``). ``retention`` and ``paired`` are None
-    without labels.
+    without labels; where there is F1 only, its ratio is the retention, without an interval.
     """
 
     reference: str  #: label of the reference variant
     agreement: Estimate
-    retention: float | None = None
+    retention: Estimate | None = None
     paired: Paired | None = None
     one_answer: bool = False
 
@@ -95,18 +95,27 @@ def loss_against(candidate: TrialRecord, reference: TrialRecord) -> AccuracyLoss
     ):
         return None
     same = np.array([a == b for a, b in zip(_answers(ours), _answers(theirs), strict=True)])
-    shared = next((name for name in _RETAINED if name in candidate.metrics), None)
-    kept = None
-    if shared is not None and shared in reference.metrics:
-        kept = retention(candidate.metrics[shared], reference.metrics[shared])
     labelled = bool(ours.correct and theirs.correct)
     return AccuracyLoss(
         reference=reference.trial.cell.variant.label,
         agreement=share_of(same),
-        retention=kept,
+        retention=_retention(candidate, reference),
         paired=mcnemar(_truths(ours), _truths(theirs)) if labelled else None,
         one_answer=len(set(_answers(theirs))) == 1,
     )
+
+
+def _retention(candidate: TrialRecord, reference: TrialRecord) -> Estimate | None:
+    ours, theirs = candidate.accuracy, reference.accuracy
+    measured = candidate.metrics.keys() & reference.metrics.keys()
+    if ours is None or theirs is None:
+        return None
+    if _RETAINED in measured and ours.correct and theirs.correct:
+        return retention(_truths(ours), _truths(theirs))
+    full = reference.metrics.get(_IN_ITS_PLACE, 0.0)
+    if _RETAINED in measured or _IN_ITS_PLACE not in measured or full <= 0:
+        return None
+    return Estimate(candidate.metrics[_IN_ITS_PLACE] / full, None, None, ours.samples)
 
 
 def _answers(accuracy: Accuracy) -> list[str]:

@@ -63,7 +63,7 @@ def test_accuracy_has_its_own_table_with_float32_first(model) -> None:
     )
     assert shown["latency"].text == "4.000"
     assert shown["speed-up"].text == "2.00"
-    assert shown["retention"].text == "84.2"
+    assert shown["retention"].text == "84.2 [77.1, 92.0]"
     assert shown["agreement"].text.startswith("85.00 [")
     assert shown["verdict"].text.startswith("worse (p = ")
 
@@ -84,7 +84,7 @@ def test_a_file_is_compared_with_the_one_it_was_made_from(made_up) -> None:
     _, accuracy = cell_tables(build_report([made_up.MemoryRun(plan, trials)]))
     (row,) = [row for row in accuracy.rows if row.cell.label == "mine/int8"]
     shown = {column.key: entry.text for column, entry in accuracy.pairs(row)}
-    assert (shown["speed-up"], shown["retention"]) == ("2.00", "84.2")
+    assert (shown["speed-up"], shown["retention"][:4]) == ("2.00", "84.2")
 
 
 def test_accuracy_never_meets_the_rows_of_time(model) -> None:
@@ -107,11 +107,19 @@ def test_tables_for_papers_say_that_accuracy_is_over_samples(model) -> None:
     assert mixed.trials_text == "n = 1 trial \u00d7 1 unit"
 
 
+def test_accuracy_kept_has_an_interval_over_paired_samples(model) -> None:
+    table = {one.name: one for one in paper_tables(model)}["quantization"]
+    assert "over paired samples" in table.note
+    (kept,) = [row[-1] for row in table.rows if row[-1] is not None]
+    assert kept.estimate.low < kept.estimate.value < kept.estimate.high < 1
+
+
 def test_programs_get_the_comparison_in_numbers(model) -> None:
     (row,) = [row for row in json_rows(model) if "against" in row]
     against = row["against"]
     assert (against["lost"], against["gained"]) == (15, 0)
     assert against["retention"] == pytest.approx(80 / 95)
+    assert against["retention_interval"][0] < 80 / 95 < against["retention_interval"][1] < 1
     assert row["accuracy_top1_percent"] == pytest.approx(80)
 
 

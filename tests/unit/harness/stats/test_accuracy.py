@@ -111,5 +111,27 @@ def test_mcnemar_counts_only_samples_on_which_the_models_differ() -> None:
 
 
 def test_retention_of_nothing_is_unknown() -> None:
-    assert a.retention(0.45, 0.9) == 0.5
-    assert a.retention(0.1, 0.0) is None
+    assert a.retention(truths("10"), truths("00")) is None
+
+
+def test_retention_has_the_published_interval_for_paired_shares() -> None:
+    """The airway data of Fagerland, Lydersen and Laake (2014): 1, 1, 7 and 12 of 21 children."""
+    found = a.retention(truths("11" + "0" * 19), truths("10" + "1" * 7 + "0" * 12))
+    assert found is not None
+    assert found.value == 0.25
+    assert (found.low, found.high) == pytest.approx((0.068, 0.923), abs=0.001)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=80))
+def test_retention_lies_within_its_interval(pairs: list[tuple[bool, bool]]) -> None:
+    candidate, reference = (np.array(side) for side in zip(*pairs, strict=True))
+    found = a.retention(candidate, reference)
+    if not reference.any():
+        assert found is None
+        return
+    assert found is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert found.value == pytest.approx(candidate.sum() / reference.sum())
+    assert 0 <= found.low <= found.value <= found.high
+    assert found.low < 1 or found.value > 1  # equal answers leave a doubt, too
