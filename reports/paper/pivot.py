@@ -17,7 +17,7 @@ from harness.stats.interval import Estimate, geometric_mean_interval
 from reports import labels
 from reports.marks import marks_for
 from reports.model import CellView, FindingView, ReportModel
-from reports.paper.notes import numbers_note
+from reports.paper.notes import numbers_note, samples_of
 from reports.paper.table import Number, PaperColumn, PaperEntry, PaperTable, number, with_best
 from reports.quantities import scale, title
 from reports.summary import varying
@@ -101,7 +101,12 @@ def pivot(model: ReportModel, request: PivotRequest) -> PaperTable:
         ]
         for row, by_col in places.items()
     ]
-    note = numbers_note(request.metrics, pooled=_is_pooled(rows), fresh=model.fresh)
+    note = numbers_note(
+        request.metrics,
+        pooled=_is_pooled(rows),
+        fresh=model.fresh,
+        samples=samples_of(columns, rows),
+    )
     return PaperTable(
         name=request.name,
         title=request.title or _title(request),

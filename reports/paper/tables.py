@@ -19,7 +19,7 @@ from reports.compare import advantage, groups
 from reports.marks import marks_for
 from reports.model import CellView, ReportModel
 from reports.operators import NOTE as PROFILE_NOTE
-from reports.paper.notes import numbers_note
+from reports.paper.notes import numbers_note, samples_of
 from reports.paper.pivot import metric_column, trials_of
 from reports.paper.table import PaperColumn, PaperEntry, PaperTable, number, with_best
 from reports.summary import varying
@@ -84,13 +84,15 @@ def _table(
     ]
     metrics = [column.metric for column in columns if column.metric in METRICS]
     all_columns = [*(PaperColumn(labels.FACETS[key]) for key in keys), *columns]
+    samples = samples_of(all_columns, rows)
+    note = numbers_note(metrics, fresh=model.fresh, samples=samples)
     return PaperTable(
         name,
         heading,
         tuple(all_columns),
         with_best(rows, all_columns, [cell.group for cell in cells]),
         labels.cell_text(cells[0].facets, frozenset(differing | {"run"})),
-        " ".join(filter(None, (numbers_note(metrics, fresh=model.fresh), more, *model.mixed))),
+        " ".join(filter(None, (note, more, *model.mixed))),
         tuple(view for view in model.findings if view.everywhere),
     )
 

@@ -99,11 +99,12 @@ def test_tables_for_papers_say_that_accuracy_is_over_samples(model) -> None:
     table = {one.name: one for one in paper_tables(model)}["accuracy"]
     assert "intervals over samples" in table.note
     assert "trials" not in table.note
+    assert "over the 100 samples" in table.note
     assert table.trials_text == "n = 1 trial \u00d7 1 unit"  # not the hundred samples
     asked = PivotRequest(("variant",), ("latency_p50_ns", "accuracy_top1"))
     mixed = pivot(model, asked)
     assert "intervals over trials" not in mixed.note
-    assert "Accuracy and its interval are over the samples" in mixed.note
+    assert "Accuracy and its interval are over the 100 samples" in mixed.note
     assert mixed.trials_text == "n = 1 trial \u00d7 1 unit"
 
 

@@ -21,6 +21,12 @@ def test_times_are_over_trials() -> None:
 def test_accuracy_is_over_samples(metric: str) -> None:
     assert "intervals over samples" in numbers_note([metric])
     assert "over trials" not in numbers_note([metric])
+    assert "over the 900 samples of a data set" in numbers_note([metric], samples={900})
+
+
+def test_time_to_throttle_speaks_of_those_that_did() -> None:
+    assert "those trials that throttled" in numbers_note(["throttle_onset_ns", "late_p50_ns"])
+    assert "throttled" not in numbers_note(["late_p50_ns"])
 
 
 def test_energy_and_plain_means_are_told_apart() -> None:
