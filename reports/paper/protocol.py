@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.record import DeviceFacts
 from harness.text import one_line
 from reports.model import ReportModel, RunView
 from reports.paper.table import PaperColumn, PaperEntry, PaperTable
@@ -53,7 +54,7 @@ def protocol_tex(model: ReportModel) -> str:
 
 
 def provenance_tables(model: ReportModel) -> tuple[PaperTable, ...]:
-    """Runs, devices and model files with their digests: an appendix."""
+    """Runs, devices, model files with their digests, and what each doubt means: an appendix."""
     runs: list[tuple[PaperEntry, ...]] = [
         (
             one_line(run.run_id),
@@ -78,10 +79,7 @@ def provenance_tables(model: ReportModel) -> tuple[PaperTable, ...]:
             "provenance-devices",
             "Devices",
             ("Device", "What it is"),
-            [
-                (one_line(name), device_kind(facts) or "-")
-                for name, facts in sorted(devices.items())
-            ],
+            [(one_line(name), _kind(facts)) for name, facts in sorted(devices.items())],
         ),
         _texts(
             "provenance-models",
@@ -92,6 +90,21 @@ def provenance_tables(model: ReportModel) -> tuple[PaperTable, ...]:
                 for digest, cell in artefacts.items()
             ],
         ),
+        *([_doubts_table(model)] if model.findings else []),
+    )
+
+
+def _kind(facts: DeviceFacts) -> str:
+    kind = device_kind(facts) or "-"
+    return f"SIMULATED: {kind}" if facts.values.get("simulated") else kind
+
+
+def _doubts_table(model: ReportModel) -> PaperTable:
+    return _texts(
+        "provenance-doubts",
+        "What the doubts mean",
+        ("Doubt", "Meaning"),
+        [(view.id, view.summary) for view in model.findings],
     )
 
 

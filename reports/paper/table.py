@@ -64,6 +64,7 @@ class PaperTable:
     note: str = ""  #: what its numbers and intervals are
     common: tuple[FindingView, ...] = ()
     last_row_apart: bool = False  #: a row that sums up the others
+    of_simulated: bool = False  #: says something of a simulated device, though not in numbers
 
     @property
     def numbers(self) -> tuple[Number, ...]:
@@ -72,8 +73,8 @@ class PaperTable:
 
     @property
     def simulated(self) -> bool:
-        """Whether any number comes from a simulated device."""
-        return any(number.simulated for number in self.numbers)
+        """Whether anything in it comes from a simulated device."""
+        return self.of_simulated or any(number.simulated for number in self.numbers)
 
     @property
     def footnotes(self) -> tuple[FindingView, ...]:

@@ -84,8 +84,7 @@ def _table(
     ]
     metrics = [column.metric for column in columns if column.metric in METRICS]
     all_columns = [*(PaperColumn(labels.FACETS[key]) for key in keys), *columns]
-    samples = samples_of(all_columns, rows)
-    note = numbers_note(metrics, fresh=model.fresh, samples=samples)
+    note = numbers_note(metrics, fresh=model.fresh, samples=samples_of(all_columns, rows))
     return PaperTable(
         name,
         heading,
@@ -279,6 +278,7 @@ def _capability(model: ReportModel) -> PaperTable | None:
         (PaperColumn("Device"), PaperColumn("Model"), *(PaperColumn(way) for way in ways)),
         tuple(rows),
         note="An entry is the proven placement, or yes for the processor, or why there is none.",
+        of_simulated=any(cell.simulated for cell in cells),
     )
 
 

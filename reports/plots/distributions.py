@@ -152,7 +152,7 @@ def _caterpillar(found: Sequence[Comparison]) -> Iterator[Plot]:
         axes.set_ylim(-0.6, len(ordered) - 0.4)
         axes.set_xlabel("speed-up over fp32")
         axes.grid(visible=False, axis="y")
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right")
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower right")
 
     yield Plot(
         "speed-up",

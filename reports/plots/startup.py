@@ -69,7 +69,7 @@ def startup_plots(model: ReportModel) -> Iterator[Plot]:
         axes.invert_yaxis()
         axes.set_xlabel("time from launch [ms]")
         axes.grid(visible=False, axis="y")
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
     yield Plot(
         "startup",
