@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -26,11 +27,11 @@ def doctor(restore: bool, results: Path) -> int:
     """Check that this machine can measure; exit code 4 when something would keep it from it."""
     from harness.cli.tables import Table, print_table
 
-    if restore:
-        _restore(results)
+    restored = _restore(results) if restore else True
     checks = [*_engine_checks(), *_place_checks(results), *_device_checks()]
     print_table(Table(("check", "state", "what"), tuple(checks)))
-    return 4 if any(state == BAD for _, state, _ in checks) else 0
+    good = restored and all(state != BAD for _, state, _ in checks)
+    return 0 if good else 4
 
 
 def _engine_checks() -> Iterator[Check]:
@@ -56,6 +57,9 @@ def _place_checks(results: Path) -> Iterator[Check]:
         existing = next(place for place in (folder, *folder.parents) if place.exists())
         if not existing.is_dir():
             yield name, BAD, f"{existing} is no folder"
+            continue
+        if not os.access(existing, os.W_OK | os.X_OK):
+            yield name, BAD, f"{existing} cannot be written to; name another folder"
             continue
         free = shutil.disk_usage(existing).free
         state = GOOD if free >= LOW_DISK_BYTES else DOUBT
@@ -100,24 +104,39 @@ def _facts_checks(
         yield name, DOUBT, f"governor {governor}: frequency is free to move"
 
 
-def _restore(results: Path) -> None:
+def _restore(results: Path) -> bool:
+    """Tidy up every device that can be had, then the store; False when a device could not."""
     from harness.cli import lab
-    from harness.clock import Deadline, SystemClock
     from harness.errors import DeviceError
-    from harness.fleet.lease import Lease
     from harness.store.store import ResultsStore
 
+    restored = True
     for sighting in lab.sightings():
         if not sighting.ready:
             click.echo(f"{sighting.device_id} was left alone: {sighting.state}", err=True)
             continue
-        with Lease.acquire(sighting.device_id, "doctor --restore"):
-            device = lab.open_device(sighting.device_id)
-            try:
-                device.restore(Deadline(SystemClock(), lab.FACTS_TIMEOUT_S))
-            except DeviceError as error:
-                click.echo(f"not restored: {error}", err=True)
-            finally:
-                device.close()
+        try:
+            _restore_device(sighting.device_id)
+        except DeviceError as error:
+            restored = False
+            click.echo(f"not restored: {error}", err=True)
     ResultsStore(results).recover()
-    click.echo("restored: no runner is left, half-stored trials are recovered", err=True)
+    if restored:
+        click.echo("restored: no runner is left, half-stored trials are recovered", err=True)
+    else:
+        click.echo("half-stored trials are recovered; the devices above were not", err=True)
+    return restored
+
+
+def _restore_device(device_id: str) -> None:
+    """End its runners and put its settings back; DeviceError when it is held or does not answer."""
+    from harness.cli import lab
+    from harness.clock import Deadline, SystemClock
+    from harness.fleet.lease import Lease
+
+    with Lease.acquire(device_id, "doctor --restore"):
+        device = lab.open_device(device_id)
+        try:
+            device.restore(Deadline(SystemClock(), lab.FACTS_TIMEOUT_S))
+        finally:
+            device.close()
