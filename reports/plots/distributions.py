@@ -15,9 +15,10 @@ from reports.plots.plot import (
     estimate_row,
     name_of,
     plain_log_axis,
+    said_of,
 )
 from reports.plots.style import COLOURS, LINES, MARKERS
-from reports.quantities import heading, scale
+from reports.quantities import heading, scale, title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,7 +78,9 @@ def _ecdf(group: Sequence[CellView], number: int) -> Iterator[Plot]:
     more = _unshown(drawn)
     yield Plot(
         f"ecdf-{number}",
-        "Distribution of latency over all timed inferences; bands span the trials." + more,
+        "Distribution of latency over all timed inferences; bands span the trials."
+        + more
+        + said_of(drawn),
         rows,
         draw,
         simulated=_simulated(drawn),
@@ -115,7 +118,8 @@ def _dots(group: Sequence[CellView], number: int) -> Plot:
 
     return Plot(
         f"trials-{number}",
-        "Every trial (circles) and the geometric mean with its 95 % interval over trials.",
+        f"Every trial's {title(metric)} (circles) and the geometric mean with its 95 % interval "
+        f"over trials.{said_of(group)}",
         rows,
         draw,
         height=max(0.4, 0.16 + 0.11 * len(group)),
@@ -157,7 +161,7 @@ def _caterpillar(found: Sequence[Comparison]) -> Iterator[Plot]:
     yield Plot(
         "speed-up",
         "Speed-up of each int8 cell over fp32 in the same setting with 95 % intervals; "
-        "grey where the interval contains 1.",
+        f"grey where the interval contains 1.{said_of(cells)}",
         rows,
         draw,
         height=max(0.45, 0.2 + 0.1 * len(ordered)),
@@ -173,7 +177,8 @@ def _spread(cells: Sequence[CellView]) -> float:
 
 def _unshown(cells: Sequence[CellView]) -> str:
     more = len(cells) - MOST_LINES
-    return f" {more} more cells are in the data file only." if more > 0 else ""
+    verb = "cell is" if more == 1 else "cells are"
+    return f" {more} more {verb} in the data file only." if more > 0 else ""
 
 
 def _simulated(cells: Sequence[CellView]) -> bool:

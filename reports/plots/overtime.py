@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from harness.channels import THERMAL_STATUS
+from harness.text import one_line
 from harness.units import NS_PER_S
+from reports import labels
 from reports.model import CellView, Channel, Curve, ReportModel, TrialSeries
-from reports.plots.plot import MOST_LINES, Plot, name_of
+from reports.plots.plot import MOST_LINES, Plot, name_of, said_of
 from reports.plots.style import COLOURS, LINES
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def _with_heat(
         panels[0].plot(series.latency.x, series.latency.y, color=COLOURS[0], linewidth=0.5)
         if series.minutes is not None:
             panels[0].plot(series.minutes.x, series.minutes.y, color="black", label="minute median")
-            panels[0].legend(loc="best")
+            _legend_beside(panels[0])
         panels[0].set_ylabel("latency [ms]")
         for axes, names in zip(panels[1:], [one for one in (heat, clocks) if one], strict=True):
             _lines(axes, names, series, channels)
@@ -62,8 +64,8 @@ def _with_heat(
 
     yield Plot(
         f"overtime-{number}",
-        f"Latency over time with temperature and clocks: {name_of(cell, [cell])}, first trial."
-        + (" Bands: thermal status from light to critical." if status is not None else ""),
+        f"Latency over time with temperature and clocks: {_whole_name(cell)}, first trial."
+        + (" Bands: thermal status from light to critical." if _has_bands(status) else ""),
         _series_rows(series, [*heat, *clocks, *([THERMAL_STATUS] if status else [])]),
         draw,
         height=0.75,
@@ -92,7 +94,7 @@ def _telemetry(
 
     yield Plot(
         f"telemetry-{number}",
-        f"Telemetry: {name_of(cell, [cell])}, first trial."
+        f"Telemetry: {_whole_name(cell)}, first trial."
         + (f" {more} more channels are in the data file only." if more > 0 else ""),
         _series_rows(series, list(series.curves)),
         draw,
@@ -133,16 +135,25 @@ def _sustained(cells: Sequence[CellView]) -> Iterator[Plot]:
         axes.set_xlim(left=0)
         axes.set_xlabel("time [min]")
         axes.set_ylabel("speed [% of first minute]")
-        axes.legend(loc="lower left")
+        axes.legend(loc="lower right")
 
     yield Plot(
         "sustained",
         "Speed over time relative to the first minute, from the median latency of each minute of "
-        "each cell's first trial; vertical lines: mean onset of throttling over trials.",
+        "each cell's first trial; vertical lines: mean onset of throttling over the trials that "
+        f"throttled.{said_of(cells)}",
         rows,
         draw,
         simulated=any(cell.simulated for cell in cells),
     )
+
+
+def _whole_name(cell: CellView) -> str:
+    return one_line(labels.cell_text(cell.facets, frozenset({"run"})))
+
+
+def _has_bands(status: Curve | None) -> bool:
+    return status is not None and bool((status.y >= 1).any())
 
 
 def _lines(
@@ -159,7 +170,12 @@ def _lines(
         )
     units = dict.fromkeys(channels[name].unit for name in names)
     axes.set_ylabel(f"[{', '.join(units)}]")
-    axes.legend(loc="best")
+    _legend_beside(axes)
+
+
+def _legend_beside(axes: Axes) -> None:
+    """Beside the panel, where it covers no line."""
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def _status_bands(axes: Axes, status: Curve) -> None:

@@ -54,6 +54,16 @@ def name_of(cell: CellView, among: Sequence[CellView]) -> str:
     )
 
 
+def said_of(cells: Sequence[CellView]) -> str:
+    """What a caption says of its cells: what they have in common, and over how many trials."""
+    same = labels.cell_text(cells[0].facets, varying(tuple(cells)) | {"run"})
+    trials = {cell.counts.ok for cell in cells}
+    low, high = min(trials), max(trials)
+    counted = f"{low}" if low == high else f"{low} to {high}"
+    who = "All" if len(cells) > 1 else "Cell"
+    return f" {who}: {same}. n = {counted} trial{'' if counted == '1' else 's'} per cell."
+
+
 def bars(estimates: Sequence[Estimate], divisor: float = 1.0) -> tuple[list[float], list[float]]:
     """Lengths below and above each value; no bar where no interval can be given."""
     below = [(one.value - one.low) / divisor if one.low is not None else 0.0 for one in estimates]

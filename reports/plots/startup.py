@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.units import NS_PER_MS
 from reports import labels
 from reports.model import ReportModel
-from reports.plots.plot import Plot, name_of
+from reports.plots.plot import Plot, name_of, said_of
 from reports.plots.style import COLOURS
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def startup_plots(model: ReportModel) -> Iterator[Plot]:
     yield Plot(
         "startup",
         "From launch to the first result, by phase; geometric means over trials. "
-        "Beside each bar: the steady latency.",
+        f"Beside each bar: the steady latency.{said_of(cells)}",
         rows,
         draw,
         height=max(0.35, 0.2 + 0.06 * len(cells)),

@@ -11,7 +11,7 @@ from reports.accuracy import accuracy_cells
 from reports.compare import groups
 from reports.model import CellView, ReportModel
 from reports.pareto import Axis, Point, draw_pareto
-from reports.plots.plot import MOST_LINES, Plot, name_of
+from reports.plots.plot import MOST_LINES, Plot, name_of, said_of
 from reports.plots.style import COLOURS, LINES, MARKERS
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _pareto(
     yield Plot(
         f"accuracy-{name}",
         f"Accuracy against {axis.name} with 95 % intervals: over trials for {axis.name}, "
-        "over samples for accuracy.",
+        f"over samples for accuracy.{said_of(among)}",
         rows,
         draw,
         height=0.8,
@@ -132,7 +132,7 @@ def _ranks(group: Sequence[CellView], number: int) -> Iterator[Plot]:
     yield Plot(
         f"rank-change-{number}",
         "Median latency in the first minute and in the last five, with the place of each; "
-        "thick where the place changed.",
+        f"thick where the place changed.{said_of(cells)}",
         rows,
         draw,
         height=0.9,

@@ -219,3 +219,15 @@ def test_numbers_below_a_logarithmic_axis_keep_off_one_another(factor) -> None:
         ]
     assert len(boxes) >= 2
     assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
+
+
+def test_captions_say_what_is_shown_under_which_conditions_and_over_how_many_trials(
+    demo, soak
+) -> None:
+    for model in (demo, soak):
+        for name, plot in by_name(model).items():
+            one_trial = name.startswith(("telemetry", "overtime"))
+            assert "first trial" in plot.caption if one_trial else "n = " in plot.caption, name
+            assert "tflite" in plot.caption or "onnxruntime" in plot.caption or not one_trial
+        captions = [plot.caption for plot in report_plots(model)]
+        assert len(set(captions)) == len(captions)
