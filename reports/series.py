@@ -60,7 +60,8 @@ class Latency:
         minute = at_ns // _MINUTE_NS
         edges = np.flatnonzero(np.diff(minute)) + 1
         medians = [np.median(part) for part in np.split(self._latency_ns[self._timed], edges)]
-        middles = minute[np.concatenate([[0], edges])] * _MINUTE_NS + _MINUTE_NS // 2
+        begins = minute[np.concatenate([[0], edges])] * _MINUTE_NS
+        middles = (begins + np.minimum(begins + _MINUTE_NS, at_ns[-1])) / 2  # the last may be short
         return Curve(middles / NS_PER_S, np.array(medians) / NS_PER_MS)
 
     def _part(self, rows: slice, limit: int) -> Curve | None:

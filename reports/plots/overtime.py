@@ -153,7 +153,8 @@ def _whole_name(cell: CellView) -> str:
 
 
 def _has_bands(status: Curve | None) -> bool:
-    return status is not None and bool((status.y >= 1).any())
+    """Whether a level holds for a while: a reading tells of the time until the next one."""
+    return status is not None and bool((status.y[:-1] >= 1).any())
 
 
 def _lines(

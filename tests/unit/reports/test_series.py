@@ -113,3 +113,13 @@ def test_a_long_warmup_leaves_the_timed_part_its_points(made_up) -> None:
     assert len(line.x) <= 600
     assert line.y[timed].max() == samples.latency_ns[samples.timed].max() / 1e6
     assert np.all(np.diff(line.x) >= 0)
+
+
+def test_a_short_last_minute_lies_in_its_own_middle(made_up) -> None:
+    samples = made_up.make_samples(np.random.default_rng(1), 100.0, 130.0)
+    at_s = (samples.start_ns - samples.start_ns[samples.timed][0])[samples.timed] / 1e9
+    curve = Latency(samples).minutes()
+    assert curve is not None
+    *whole, last = curve.x.tolist()
+    assert whole == [30.0, 90.0]
+    assert last == pytest.approx((120.0 + at_s[-1]) / 2)
