@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from harness.record import Cell, Outcome, TrialRecord
@@ -23,9 +23,9 @@ COMPARISONS = {
     "retention": "Retention [%]",
     "verdict": "Against fp32 (McNemar)",
 }
-NOTE = (
-    "Intervals are over samples, Wilson's for shares, and that of Bonett and Price for retention, "
-    "as both models answered the same samples. Each p-value is of one test by itself: "
+_NOTE = (
+    "Intervals are over the {samples}, Wilson's for shares, and that of Bonett and Price for "
+    "retention, as both models answered the same samples. Each p-value is of one test by itself: "
     "of twenty without a difference, one is below 0.05."
 )
 
@@ -60,6 +60,20 @@ def accuracy_cells(model: ReportModel) -> tuple[CellView, ...]:
     """The cells of the accuracy pass, by model and engine, float32 first."""
     cells = [cell for cell in model.cells if cell.purpose == "accuracy"]
     return tuple(sorted(cells, key=lambda cell: (*_setting(cell), cell.loss is not None)))
+
+
+def accuracy_note(cells: Sequence[CellView]) -> str:
+    """What stands below the table of these cells."""
+    sizes = {c.estimates[m].n for c in cells for m in ACCURACY_METRICS if m in c.estimates}
+    return _NOTE.format(samples=samples_text(sizes))
+
+
+def samples_text(sizes: Collection[int]) -> str:
+    """``900 samples``, the range where data sets differ, or no number where none is known."""
+    if not sizes:
+        return "samples"
+    low, high = min(sizes), max(sizes)
+    return f"{low} samples" if low == high else f"{low} to {high} samples"
 
 
 def shown_comparisons(cells: Sequence[CellView], model: ReportModel) -> dict[str, str]:

@@ -12,8 +12,8 @@ from reports import labels
 from reports.accuracy import (
     ACCURACY_METRICS,
     COMPARISONS,
-    NOTE,
     accuracy_cells,
+    accuracy_note,
     comparison_text,
     shown_comparisons,
 )
@@ -152,7 +152,7 @@ def _table(
     unsaid = differing | {"run"}
     constant = labels.cell_text(cells[0].facets, unsaid) if cells else ""
     table = Table(name, columns, rows, constant, common)
-    return replace(table, note=NOTE) if name == "Accuracy" else table
+    return replace(table, note=accuracy_note(cells)) if name == "Accuracy" else table
 
 
 def _entry(

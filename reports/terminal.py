@@ -11,8 +11,8 @@ from harness.validity.accuracy import AccuracyLoss
 from reports import labels
 from reports.accuracy import (
     ACCURACY_METRICS,
-    NOTE,
     accuracy_cells,
+    accuracy_note,
     comparison_text,
     shown_comparisons,
 )
@@ -69,7 +69,7 @@ def accuracy_table(model: ReportModel) -> TextTable | None:
         )
         for cell in cells
     )
-    return TextTable(headers, rows, (NOTE,))
+    return TextTable(headers, rows, (accuracy_note(cells),))
 
 
 def terminal_table(model: ReportModel) -> TextTable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from reports.accuracy import ACCURACY_METRICS
+from reports.accuracy import ACCURACY_METRICS, samples_text
 from reports.estimates import is_plain_mean
 from reports.paper.table import Number, PaperColumn, PaperEntry
 
@@ -48,14 +48,14 @@ def numbers_note(
     trials = _TRIALS.format(fresh=", each a fresh process" if fresh else "")
     if not others:
         said = [
-            _ACCURACY.format(samples=_samples(samples)),
+            _ACCURACY.format(samples=samples_text(samples)),
             _IN_PARENTHESES.format(over=" over samples"),
         ]
     elif not accuracy:
         said = [trials, _IN_PARENTHESES.format(over=" over trials")]
     else:
         said = [trials, _IN_PARENTHESES.format(over="")]
-        said += [_ACCURACY_TOO.format(samples=_samples(samples))]
+        said += [_ACCURACY_TOO.format(samples=samples_text(samples))]
     said += [_ENERGY] if any(metric in _ENERGIES for metric in others) else []
     said += [_ONSET] if "throttle_onset_ns" in shown else []
     said += [_PLAIN] if any(map(is_plain_mean, others)) else []
@@ -73,10 +73,3 @@ def samples_of(
         for column, entry in zip(columns, row, strict=True)
         if column.metric in ACCURACY_METRICS and isinstance(entry, Number)
     )
-
-
-def _samples(sizes: Collection[int]) -> str:
-    if not sizes:
-        return "samples"
-    low, high = min(sizes), max(sizes)
-    return f"{low} samples" if low == high else f"{low} to {high} samples"

@@ -56,6 +56,7 @@ def test_accuracy_has_its_own_table_with_float32_first(model) -> None:
     results, accuracy = cell_tables(model)
     assert (results.title, accuracy.title) == ("Results", "Accuracy")
     assert [row.cell.label for row in accuracy.rows] == ["net/fp32", "net/int8"]
+    assert "over the 100 samples" in accuracy.note
     shown = {column.key: entry for column, entry in accuracy.pairs(accuracy.rows[1])}
     assert (shown["accuracy_top1"].text, shown["accuracy_top1"].interval) == (
         "80.00",
