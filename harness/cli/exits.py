@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
@@ -33,9 +32,10 @@ def run_and_exit(command: click.Command) -> None:
     except HarnessError as error:
         _say(f"error: {error}")
         code = error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has seen enough (`benchfarm runs list | head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as error:
+        # Click ends so where nobody reads on (`benchfarm runs list | head`); here 1 means a limit.
+        if error.code != 1:
+            raise
         code = 0
     sys.exit(code)
 
