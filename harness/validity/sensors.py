@@ -65,12 +65,18 @@ def neighbour_load(traces: Traces, part: TimedPart, host_cores: float) -> Iterat
         return
     share = float(busy.mean()) / 100.0 / host_cores
     if share > BUSY_SHARE:
-        others = f", with {trials.mean():.1f} other devices measured" if len(trials) else ""
+        others = f", with {_other_devices(float(trials.mean()))} measured" if len(trials) else ""
         yield finding(
             "NEIGHBOUR-LOAD",
             f"the lab machine's {host_cores:g} cores were {format_percent(share)} busy on "
             f"average{others}",
         )
+
+
+def _other_devices(mean: float) -> str:
+    """How many on average: ``1 other device``, ``0.5 other devices``."""
+    shown = f"{round(mean, 1):g}"
+    return f"{shown} other device{'' if shown == '1' else 's'}"
 
 
 def _faults(name: str, trace: Trace, part: TimedPart) -> Iterator[str]:
