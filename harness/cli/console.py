@@ -114,7 +114,9 @@ class LineView:
         """Nothing until it is over."""
 
     def phase(self, trial: Trial, name: str, detail: str = "") -> None:
-        """Nothing until it is over."""
+        """Nothing, unless a person has to do something before the runner can start."""
+        if name == "LAUNCH" and detail:
+            self.note(f"{trial.cell.device_id}: {detail}")
 
     def trial_finished(self, record: TrialRecord) -> None:
         """One line."""
