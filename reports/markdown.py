@@ -51,7 +51,8 @@ def _table(table: Table) -> Iterator[str]:
     ]
     yield "\n".join(lines)
     notes = [f"All rows: {markdown_text(table.constant)}."] if table.constant else []
-    notes += [f"On every row: {view.id}." for view in table.common]
+    if table.common:
+        notes.append(f"On every row: {', '.join(view.id for view in table.common)}.")
     notes.append(table.note or "Values are geometric means over trials with 95 % intervals.")
     yield " ".join(notes)
 

@@ -21,6 +21,7 @@ from reports.figures import dot_charts, ecdf_charts, startup_charts
 from reports.html import render_html
 from reports.markdown import render_markdown
 from reports.render import FORMATS, write_reports
+from reports.tables import cell_tables
 from reports.terminal import json_rows, terminal_table
 from reports.view import build_report
 
@@ -228,6 +229,13 @@ def test_markdown_has_tables_that_line_up(demo) -> None:
     assert len(widths) == 2  # results and memory pass
     assert "SIGSEGV" in text
     assert "delegate gpu is not on this device" in text
+
+
+def test_what_is_on_every_row_is_one_list(demo, monkeypatch) -> None:
+    views = demo.findings[:2]
+    tables = [replace(table, common=views) for table in cell_tables(demo)]
+    monkeypatch.setattr("reports.markdown.cell_tables", lambda _: tables)
+    assert f"On every row: {views[0].id}, {views[1].id}." in render_markdown(demo)
 
 
 def test_the_wide_table_has_a_row_a_cell_and_empty_fields(demo) -> None:
