@@ -163,6 +163,7 @@ class CellView:
     simulated: bool = False
     loss: AccuracyLoss | None = None  #: of the accuracy pass, against the float32 variant
     profile: Profile | None = None  #: of the profile pass
+    power_sources: tuple[str, ...] = ()  #: where energy was asked for, in words; may say none
 
     @property
     def label(self) -> str:

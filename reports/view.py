@@ -26,7 +26,7 @@ from harness.validity.checks import check_cell
 from harness.validity.comparability import Side
 from reports import labels
 from reports.accuracy import accuracy_estimates, accuracy_loss
-from reports.energy import energy_estimates
+from reports.energy import energy_estimates, power_sources
 from reports.estimates import estimates
 from reports.marks import merge_findings, seen_findings
 from reports.mixing import mixtures, side_of
@@ -188,6 +188,7 @@ def _cell_view(
         pictures=one.pictures,
         simulated=_is_simulated(run, one),
         profile=one.profile,
+        power_sources=power_sources(good),
         loss=accuracy_loss(cell, [(other.cell, other.records) for other in gathered]),
     )
 

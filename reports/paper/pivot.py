@@ -15,6 +15,7 @@ from harness.errors import UserError
 from harness.metrics import METRICS
 from harness.stats.interval import Estimate, geometric_mean_interval
 from reports import labels
+from reports.energy import energy_note
 from reports.marks import marks_for
 from reports.model import CellView, FindingView, ReportModel
 from reports.paper.notes import numbers_note, samples_of
@@ -113,9 +114,14 @@ def pivot(model: ReportModel, request: PivotRequest) -> PaperTable:
         columns=tuple(columns),
         rows=_best(rows, columns, request),
         constant=_constant(cells, request),
-        note=" ".join((note, *model.mixed)),
+        note=" ".join(filter(None, (note, _sources(cells, request), *model.mixed))),
         common=common,
     )
+
+
+def _sources(cells: Sequence[CellView], request: PivotRequest) -> str:
+    asked = any(metric.startswith(("energy_", "power_")) for metric in request.metrics)
+    return energy_note(cells) if asked else ""
 
 
 def metric_column(metric: str, group: str = "") -> PaperColumn:

@@ -16,6 +16,7 @@ from harness.units import NS_PER_MS
 from reports import labels
 from reports.accuracy import ACCURACY_METRICS, accuracy_cells
 from reports.compare import advantage, groups
+from reports.energy import energy_cells, energy_note
 from reports.marks import marks_for
 from reports.model import CellView, ReportModel
 from reports.operators import NOTE as PROFILE_NOTE
@@ -45,7 +46,7 @@ def paper_tables(model: ReportModel) -> tuple[PaperTable, ...]:
         _metrics("memory", "Memory", _of(model, "memory") or timed, _MEMORY, model),
         _metrics("accuracy", "Accuracy", accuracy_cells(model), ACCURACY_METRICS, model),
         _metrics("sustained", "Sustained load", _with(timed, "late_p50_ns"), _SUSTAINED, model),
-        _metrics("energy", "Energy per inference", _with(timed, *_ENERGY[:2]), _ENERGY, model),
+        _energy(timed, model),
         _operators(model),
         _capability(model),
     ]
@@ -53,7 +54,12 @@ def paper_tables(model: ReportModel) -> tuple[PaperTable, ...]:
 
 
 def _metrics(
-    name: str, heading: str, cells: Sequence[CellView], metrics: Iterable[str], model: ReportModel
+    name: str,
+    heading: str,
+    cells: Sequence[CellView],
+    metrics: Iterable[str],
+    model: ReportModel,
+    more: str = "",
 ) -> PaperTable | None:
     shown = [m for m in metrics if any(m in cell.estimates for cell in cells)]
     columns = [metric_column(metric) for metric in shown]
@@ -64,7 +70,13 @@ def _metrics(
     def entries(cell: CellView) -> list[PaperEntry]:
         return [_number(cell, column, model) for column in columns]
 
-    return _table(name, heading, measured, columns, entries, model)
+    return _table(name, heading, measured, columns, entries, model, more)
+
+
+def _energy(timed: Sequence[CellView], model: ReportModel) -> PaperTable | None:
+    cells = energy_cells(timed)
+    note = energy_note(cells)
+    return _metrics("energy", "Energy per inference", cells, _ENERGY, model, note)
 
 
 def _table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,8 @@ from harness.variant import ModelFormat, Variant
 from reports.csv import cells_csv
 from reports.energy import energy_estimates
 from reports.markdown import render_markdown
+from reports.paper.pivot import PivotRequest, pivot
+from reports.paper.tables import paper_tables
 from reports.tables import cell_tables
 from reports.terminal import json_rows, terminal_table
 from reports.view import build_report
@@ -97,3 +100,27 @@ def test_a_refusal_is_a_doubt_about_energy_and_never_a_number(report) -> None:
     assert not any("energy" in header for header in table.headers)
     assert "ENERGY-REFUSED" in table.rows[0][-1]
     assert "CHARGING: plugged" in render_markdown(model)
+
+
+def test_tables_say_where_the_power_was_read_and_that_gain_is_in_no_interval(report) -> None:
+    model = report(*(record(i, 0.030, 0.020) for i in range(3)))
+    asked = pivot(model, PivotRequest(("device",), ("energy_net_j",)))
+    for table in (asked, {one.name: one for one in paper_tables(model)}["energy"]):
+        assert "Power is from: battery gauge, gain within 5.0 %." in table.note
+        assert "gain of a source is in no interval" in table.note
+    assert "gain" not in pivot(model, PivotRequest(("device",), ("latency_p50_ns",))).note
+
+
+def test_an_energy_table_shows_who_has_none_and_says_why(made_up) -> None:
+    found = []
+    for device, gross_j in (("a", 0.03), ("b", None)):
+        one = record(0, gross_j, gross_j)
+        cell = replace(one.trial.cell, device_id=device)
+        found.append(replace(one, trial=replace(one.trial, id=device, cell=cell)))
+    plan = RunPlan("run", "energy", None, STAMP, tuple(one.trial for one in found))
+    trials = {one.trial.id: made_up.MemoryTrial(one, made_up.no_samples()) for one in found}
+    tables = paper_tables(build_report([made_up.MemoryRun(plan, trials)]))
+    (table,) = [one for one in tables if one.name == "energy"]
+    assert [row[0] for row in table.rows] == ["a", "b"]
+    assert table.rows[1][2] is None
+    assert "no source that could be trusted (b)" in table.note
