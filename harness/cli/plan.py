@@ -115,7 +115,7 @@ def _document(planned: Plan, times: PlanEstimate) -> dict[str, object]:
 
 
 def _print(planned: Plan, times: PlanEstimate) -> None:
-    """The plan for people: a row a cell, then what is left out and why."""
+    """The plan for people: a row a cell, sorted, since trials are in drawn order; then the rest."""
     from harness.cli.tables import Table, print_table
     from harness.plan import label
     from harness.units import format_duration
@@ -127,7 +127,7 @@ def _print(planned: Plan, times: PlanEstimate) -> None:
     }
     rows = tuple(
         (device, text, str(count), format_duration(seconds[device, text]))
-        for (device, text), count in cells.items()
+        for (device, text), count in sorted(cells.items())
     )
     print_table(Table(("device", "cell", "trials", "at least"), rows))
     if planned.skips:
