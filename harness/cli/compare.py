@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Slower, faster or equivalent?")
 @click.argument("reference", metavar="RUN")
-@click.argument("candidate", metavar="[RUN]", required=False)
+@click.argument("candidate", metavar="[CANDIDATE]", required=False)
 @click.option("--by", help="What differs between the sides: engine, variant, threads...; commas.")
 @click.option("--reference", "level", help="Within one run: the value of --by to compare with.")
 @click.option("--margin", help="The margin for every metric, as in 2%; each has its own otherwise.")
@@ -36,8 +36,9 @@ def compare(
     results: Path,
     as_json: bool,
 ) -> int:
-    """Compare a candidate RUN with a reference RUN cell by cell, or one RUN's cells by a factor.
+    """Compare run CANDIDATE with the reference RUN cell by cell, or one RUN's cells by a factor.
 
+    The reference is named first.
     Everything but the factor must be the same, or the pair is incomparable. Exit code 1: the
     candidate is confirmed slower (or larger) beyond the margin. 4: nothing could be compared.
     """
