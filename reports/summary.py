@@ -113,7 +113,7 @@ def _pair_text(found: Comparison, model: ReportModel) -> str:
     text += found.other.label
     if found.certainty is Certainty.UNCLEAR:
         text += "; the interval contains 1, so this run shows no difference"
-    elif found.factor.value < 1:
+    elif found.certainty is Certainty.CLEAR and found.factor.value < 1:
         text += ": quantization slows it down"
     return f"{text}.{_doubted([found.better, found.other], found.metric)}"
 

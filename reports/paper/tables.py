@@ -34,6 +34,12 @@ _ENERGY = ("energy_net_j", "energy_gross_j", "power_mean_w", "power_idle_w", "la
 _SPEED_UP = PaperColumn("speed-up", "", "speed_up")
 _RETENTION = PaperColumn("accuracy kept", "%", "retention", 0.01)
 
+_AGAINST = "Speed-up is against float32 in the same setting."
+_AGAINST_BOTH = (
+    "Speed-up and accuracy kept are against float32 in the same setting; the interval of the "
+    "latter is over paired samples (Bonett and Price)."
+)
+
 
 def paper_tables(model: ReportModel) -> tuple[PaperTable, ...]:
     """Every ready-made table that has numbers, in the order in which papers present them."""
@@ -209,12 +215,7 @@ def _quantization(model: ReportModel) -> PaperTable | None:
         columns,
         lambda cell: list(entries(cell)),
         model,
-        "Speed-up and accuracy kept are against float32 in the same setting"
-        + (
-            "; the interval of the latter is over paired samples (Bonett and Price)."
-            if kept
-            else "."
-        ),
+        _AGAINST_BOTH if kept else _AGAINST,
     )
 
 

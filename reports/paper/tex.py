@@ -41,7 +41,7 @@ _T1 = re.compile(r"[\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0148\u014a-\u017e]")
 _UNITS = {
     "ms": r"\milli\second",
     "s": r"\second",
-    "MiB": r"\mebi\byte",
+    "MiB": r"\mebibyte",
     "mJ": r"\milli\joule",
     "W": r"\watt",
     "%": r"\percent",

@@ -64,6 +64,8 @@ def test_quantization_that_slows_down_is_said(report_of, made_up) -> None:
     fp32, int8 = made_up.make_cell("fp32"), made_up.make_cell("int8-static")
     model = report_of((fp32, P50, [5e6, 5.1e6, 4.9e6]), (int8, P50, [10e6, 10.1e6, 9.9e6]))
     assert "quantization slows it down" in " ".join(summarise(model).results)
+    few = report_of((fp32, P50, [5e6, 5.1e6]), (int8, P50, [5.1e6, 5.2e6]))
+    assert "slows" not in " ".join(summarise(few).results)  # without an interval nobody knows
 
 
 def test_throughput_wins_when_it_is_higher(report_of, made_up) -> None:

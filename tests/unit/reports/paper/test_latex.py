@@ -63,6 +63,7 @@ def test_the_whole_package_compiles_and_shows_its_numbers(demo, tmp_path: Path) 
         for one in table.numbers:
             assert not text or one.shown.parenthesised in text
     assert not text or "SYNTHETIC-MODEL" in text
+    assert not text or ("MiB" in text and "Mi B" not in text)
 
 
 @needs_latex
