@@ -92,7 +92,7 @@ def collect_garbage(results: Path) -> int:
     """Remove what killed runs left half-written; stored records stay."""
     from harness.store.store import ResultsStore
 
-    for line in ResultsStore(results).gc():
+    for line in ResultsStore(results).gc() or ("nothing is half-written",):
         click.echo(line)
     return 0
 
@@ -103,5 +103,5 @@ def reindex(results: Path) -> int:
     """Build the index anew from the run folders."""
     from harness.store.store import ResultsStore
 
-    ResultsStore(results).reindex()
+    click.echo(f"runs in the index: {ResultsStore(results).reindex()}")
     return 0

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harness.store.store import ResultsStore
 
 
-@click.command("export")
+@click.command("export", short_help="Copy runs into an archive or a folder.")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
