@@ -114,7 +114,9 @@ class AndroidAgent:
             sightings(self._look(deadline, cancel), self._known)
         address = self._known.get(device_id)
         if address is None:
-            raise DeviceUnavailable(device_id, "it is not ready; see `benchfarm devices`")
+            raise DeviceUnavailable(
+                device_id, "it is not at hand or not ready; see `benchfarm devices`"
+            )
         return address
 
     def _look(self, deadline: Deadline, cancel: CancelToken) -> list[Seen]:
