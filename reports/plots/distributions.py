@@ -73,7 +73,8 @@ def _ecdf(group: Sequence[CellView], number: int) -> Iterator[Plot]:
         axes.set_xlabel("latency [ms]")
         axes.set_ylabel("share of inferences")
         axes.set_ylim(0, 1.01)
-        axes.legend(loc="lower right")
+        # Below the axes, where names cover no curve.
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=1)
 
     more = _unshown(drawn)
     yield Plot(
@@ -83,6 +84,7 @@ def _ecdf(group: Sequence[CellView], number: int) -> Iterator[Plot]:
         + said_of(drawn),
         rows,
         draw,
+        height=0.65 + 0.045 * min(len(drawn), MOST_LINES),
         simulated=_simulated(drawn),
     )
 

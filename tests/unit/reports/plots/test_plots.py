@@ -221,6 +221,20 @@ def test_numbers_below_a_logarithmic_axis_keep_off_one_another(factor) -> None:
     assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
 
 
+def test_the_names_of_distributions_cover_no_curve(demo) -> None:
+    from matplotlib.figure import Figure
+
+    from reports.plots.style import applied
+
+    plot = by_name(demo)["ecdf-1"]
+    with applied(STYLES["paper"]):
+        figure = Figure(figsize=plot.size_in(STYLES["paper"]), layout="constrained")
+        plot.draw(figure)
+        figure.draw_without_rendering()
+    (axes,), (legend,) = figure.axes, figure.legends
+    assert legend.get_window_extent().y1 <= axes.get_window_extent().y0
+
+
 def test_captions_say_what_is_shown_under_which_conditions_and_over_how_many_trials(
     demo, soak
 ) -> None:
