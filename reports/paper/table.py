@@ -151,6 +151,24 @@ def with_best(
     return tuple(tuple(row) for row in marked)
 
 
+def with_shared_marks_said_once(table: PaperTable) -> PaperTable:
+    """Marks that every number bears go to ``common``: ten letters a number run off the page."""
+    numbers = table.numbers
+    shared = [v for v in table.footnotes if all(v in one.marks for one in numbers)]
+    if not shared or len(numbers) < 2:
+        return table
+    rows = tuple(
+        tuple(
+            replace(entry, marks=tuple(v for v in entry.marks if v not in shared))
+            if isinstance(entry, Number)
+            else entry
+            for entry in row
+        )
+        for row in table.rows
+    )
+    return replace(table, rows=rows, common=(*table.common, *shared))
+
+
 def _mark(rows: list[list[PaperEntry]], places: Iterable[tuple[int, int]], better: Better) -> None:
     found = [(entry, r, c) for r, c in places if isinstance(entry := rows[r][c], Number)]
     if better == "neither" or len(found) < 2:

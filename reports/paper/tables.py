@@ -22,7 +22,14 @@ from reports.model import CellView, ReportModel
 from reports.operators import NOTE as PROFILE_NOTE
 from reports.paper.notes import numbers_note, samples_of
 from reports.paper.pivot import metric_column, trials_of
-from reports.paper.table import PaperColumn, PaperEntry, PaperTable, number, with_best
+from reports.paper.table import (
+    PaperColumn,
+    PaperEntry,
+    PaperTable,
+    number,
+    with_best,
+    with_shared_marks_said_once,
+)
 from reports.summary import varying
 
 _LATENCY = ("latency_p50_ns", "latency_p90_ns", "latency_p99_ns", "throughput_per_s")
@@ -103,7 +110,7 @@ def _table(
     metrics = [column.metric for column in columns if column.metric in METRICS]
     all_columns = [*(PaperColumn(labels.FACETS[key]) for key in keys), *columns]
     note = numbers_note(metrics, fresh=model.fresh, samples=samples_of(all_columns, rows))
-    return PaperTable(
+    table = PaperTable(
         name,
         heading,
         tuple(all_columns),
@@ -112,6 +119,7 @@ def _table(
         " ".join(filter(None, (note, more, *model.mixed))),
         tuple(view for view in model.findings if view.everywhere),
     )
+    return with_shared_marks_said_once(table)
 
 
 def _number(cell: CellView, column: PaperColumn, model: ReportModel) -> PaperEntry:

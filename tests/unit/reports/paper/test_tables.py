@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from harness.findings import finding
 from reports.paper.data import tables_csv, tables_json, tables_markdown, tables_parquet
 from reports.paper.table import Number
 from reports.paper.tables import paper_tables
@@ -116,3 +117,18 @@ def test_operators_by_processor(made_up) -> None:
     assert [row[2] for row in rows] == ["CONV_2D", "ADD"]
     assert rows[0][5].estimate.value == pytest.approx(3e6)
     assert rows[0][6].shown.value == "75"
+
+
+def test_a_doubt_on_every_number_of_a_table_is_said_once(made_up) -> None:
+    cells = [made_up.make_cell(name) for name in ("fp32", "int8-static")]
+    plan = made_up.make_plan([*cells, made_up.make_cell(purpose="memory")])
+    doubt = finding("DRIFT", "it moved")
+    trials = {
+        trial.id: made_up.make_trial(
+            trial, p50_ms=9, seed=1, findings=(doubt,) if trial.cell in cells else ()
+        )
+        for trial in plan.trials
+    }
+    table = by_name(build_report([made_up.MemoryRun(plan, trials)]))["latency"]
+    assert "DRIFT" in [view.id for view in table.common]
+    assert "DRIFT" not in [view.id for one in table.numbers for view in one.marks]
