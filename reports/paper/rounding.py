@@ -44,6 +44,8 @@ def rounded(estimate: Estimate, divisor: float = 1.0) -> Rounded:
     if shown == 0:  # smaller than the narrowest column shows
         return Rounded(_plain(value))
     decimals = min(decimals, _decimals(shown))  # 0.0996 rounds up to 0.10, not to 0.100
+    if 0 < abs(value) < half:  # else 44 with an uncertainty of 1400 would be 0
+        decimals = max(decimals, _decimals(abs(value)))
     return Rounded(_fixed(value, decimals), _fixed(half, decimals))
 
 

@@ -60,3 +60,11 @@ def test_nothing_is_lost_beyond_a_tenth_of_the_uncertainty(value: float, share: 
         digits = shown.plus_minus.replace(".", "").strip("0")
         assert 1 <= len(digits) <= 2
     assert math.isfinite(float(shown.value))
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "shown"),
+    [(44.4, 1352.4, "44(1352)"), (0.2487, 1.94, "0.25(194)"), (3.5, 3.4, "3.5(34)")],
+)
+def test_an_uncertainty_larger_than_the_value_does_not_round_it_away(value, half, shown) -> None:
+    assert rounded(Estimate(value, value - half, value + half, 3)).parenthesised == shown
