@@ -76,10 +76,13 @@ class Calibration:
 
     @property
     def rate(self) -> Estimate:
-        """The false-alarm rate with its 95 % interval, which few quads make wide."""
-        half = _NORMAL_975 * self._error
-        low, high = max(0.0, self.false_alarms - half), min(1.0, self.false_alarms + half)
+        """The false-alarm rate with its 95 % interval, which few quads make wide.
+
+        Quads that all say the same bound it as so many independent tries would (Clopper-Pearson).
+        """
         quads = sum(one.measured_quads for one in self.cells.values())
+        half = _NORMAL_975 * self._error or 1 - 0.025 ** (1 / max(1, quads))
+        low, high = max(0.0, self.false_alarms - half), min(1.0, self.false_alarms + half)
         return Estimate(self.false_alarms, low, high, quads)
 
     def __str__(self) -> str:

@@ -106,6 +106,14 @@ def test_the_rate_is_told_with_what_few_quads_leave_open():
     assert (calibration(0.0).rate.low, calibration(1.0).rate.high) == (0.0, 1.0)
 
 
+@pytest.mark.parametrize(("quads", "high"), [(4, 0.602), (20, 0.168)])
+def test_quads_without_any_alarm_leave_much_open(quads, high):
+    cell = CellCalibration(quads, 3, 0.0, 0.0, 0.01, 0.01, 0.03)
+    rate = replace(calibration(0.0), cells={"x": cell}).rate
+    assert (rate.value, rate.low) == (0.0, 0.0)
+    assert rate.high == pytest.approx(high, abs=0.001)
+
+
 def test_a_calibration_is_in_force_on_its_own_build_only():
     here, before = calibration(0.05), calibration(0.05, "Android 14 UP1A")
     assert in_force({"R5": here}, FACTS) is here
