@@ -163,7 +163,10 @@ def refuse_empty(plan: Plan, trials: Sequence[Trial]) -> None:
     if plan.trials:
         raise UserError("-k matches none of the planned trials; `benchfarm plan` shows them")
     if not plan.devices:
-        raise NoDeviceMatched("no device at hand matches; `benchfarm devices` shows what is there")
+        raise NoDeviceMatched(
+            "no device at hand matches `devices` of the scenario or -s; `benchfarm devices` shows "
+            "what is there"
+        )
     reasons = sorted({f"{skip.what}: {skip.reason}" for skip in plan.skips})
     more = f" (and {len(reasons) - 1} more, see `benchfarm plan`)" if len(reasons) > 1 else ""
     raise UserError(f"nothing can be measured: {reasons[0]}{more}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import click
 
 from harness.cli.options import json_option, results_option
 from harness.cli.runs_export import export_runs
+from harness.errors import UserError
 
 
 @click.group(short_help="List, show, export and delete stored runs.")
@@ -79,11 +81,21 @@ def delete_run(run: str, yes: bool, results: Path) -> int:
 
     store = ResultsStore(results)
     run_id = store.resolve(run).run_id
-    if not yes:
-        click.confirm(f"Delete {run_id} for good?", abort=True)
+    if not yes and not _confirmed(run_id):
+        click.echo(f"kept {run_id}")
+        return 0
     store.delete(run_id)
     click.echo(f"deleted {run_id}")
     return 0
+
+
+def _confirmed(run_id: str) -> bool:
+    try:
+        return click.confirm(f"Delete {run_id} for good?")
+    except click.Abort as nobody:
+        if sys.stdin.isatty():
+            raise
+        raise UserError(f"nobody answers whether to delete {run_id}; say --yes") from nobody
 
 
 @runs.command("gc")
