@@ -46,7 +46,7 @@ def _export_artifact(
     store: ResultsStore, runs: tuple[str, ...], path: Path, *, anonymous: bool
 ) -> None:
     from harness import __version__
-    from harness.store.artifact import write_artifact
+    from harness.store.artifact import FORMATS, write_artifact
     from harness.store.store import ResultsStore
     from reports.render import write_reports
 
@@ -55,6 +55,6 @@ def _export_artifact(
     def render(packed: Path, tables: Path) -> None:
         copies = ResultsStore(packed)
         found = [copies.resolve(reader.run_id) for reader in readers]
-        write_reports(found, ["html", "md", "csv"], tables)
+        write_reports(found, FORMATS, tables)
 
     write_artifact(readers, path, render, version=__version__, anonymous=anonymous)

@@ -23,6 +23,8 @@ from harness.text import markdown_text
 Render = Callable[[Path, Path], None]
 
 RESULTS, TABLES = "results", "tables"
+#: What the package holds of its report; figures depend on the fonts and libraries of a machine.
+FORMATS = ("html", "md", "csv", "latex")
 _DIGESTS = "SHA256SUMS"
 _CHUNK = 1 << 20
 
@@ -97,7 +99,7 @@ check:  ## every file is the one that was packed
 \t.venv/bin/python -m pip install --quiet 'benchfarm=={version}'
 
 tables: $(BENCHFARM)  ## render the stored runs anew
-\t$(BENCHFARM) report $(RUNS) --results {RESULTS} --format html,md,csv --out new-{TABLES}
+\t$(BENCHFARM) report $(RUNS) --results {RESULTS} --format {",".join(FORMATS)} --out new-{TABLES}
 
 compare:  ## the new tables are those that came with the package
 \tdiff -r {TABLES} new-{TABLES} && echo "the tables are identical"
@@ -125,7 +127,7 @@ Measured with benchfarm {version}.{hidden}
 {listed}
 
 - `{RESULTS}/`: every trial with its record, each inference and each telemetry reading (Parquet).
-- `{TABLES}/`: the report as rendered when this package was made.
+- `{TABLES}/`: the report and its LaTeX tables as rendered when this package was made.
 - `make check` compares every file with `{_DIGESTS}`.
 - `make tables` renders the runs anew into `new-{TABLES}/`. It installs benchfarm {version} from the
   package index; with one at hand, or where it is not published, use
