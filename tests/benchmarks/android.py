@@ -21,7 +21,7 @@ from tests.benchmarks import _android as android
 
 TRIALS = 20
 PUSH_BYTES = 300_000_000
-PUSHES = 10
+PUSHES = 20
 RATE_HZ = 10.0
 STATE_CHANGES = 10
 _LOAD = Burst(Warmup(rule="fixed", min_seconds=0, min_inferences=3), inferences=50)
@@ -73,7 +73,9 @@ def block_seconds(record: TrialRecord) -> float:
 def pushes(bench: android.Bench) -> None:
     """The same bytes by us, without the phone's digest, and by ``adb push``; who is first changes.
 
-    Whoever comes first after a pause is slower. Then whole pushes, the digest included.
+    The least times are compared: on a virtual machine the kernel's work of writing the simulated
+    phone's file varies threefold with where its pages come from, for both alike, and hides what
+    the senders differ in. Then a whole push, the digest included.
     """
     phone = bench.lab.phones[0]
     device = bench.open(phone)
@@ -98,13 +100,12 @@ def pushes(bench: android.Bench) -> None:
     whole, again = timed(push), timed(push)
     device.close()
     ours, theirs = took[send], took[adb_push]
-    middle = statistics.median
-    ratio = middle(other / own for own, other in zip(ours, theirs, strict=True))
+    median = statistics.median(other / own for own, other in zip(ours, theirs, strict=True))
     megabytes = PUSH_BYTES / 1e6
     print(
-        f"push of {megabytes:.0f} MB, median of {PUSHES}: {megabytes / middle(ours):.0f} MB/s, "
-        f"adb push {megabytes / middle(theirs):.0f} MB/s, "
-        f"ratio within a turn {ratio:.2f} (goal 0.9); with the phone's digest (toybox "
+        f"push of {megabytes:.0f} MB, best of {PUSHES}: {megabytes / min(ours):.0f} MB/s, "
+        f"adb push {megabytes / min(theirs):.0f} MB/s, ratio {min(theirs) / min(ours):.2f} "
+        f"(goal 0.9), median within a turn {median:.2f}; with the phone's digest (toybox "
         f"without hardware hashing) {whole:.1f} s; the second time "
         f"{again * 1000:.1f} ms and no byte"
     )
