@@ -180,6 +180,18 @@ def test_a_runner_by_every_start(device, phone, soon, cancel):
         assert phone.report()["runners"] == {}
 
 
+@pytest.mark.parametrize("start", ["activity", "app_process"])
+def test_a_dark_phone_is_woken_and_its_lock_screen_dismissed(device, phone, soon, cancel, start):
+    device._phone.run("input keyevent 223", soon, cancel)
+    assert not phone.report()["screen_on"]
+    device.prepare(Prepare(start=start), soon, cancel)
+    report = phone.report()
+    assert report["screen_on"]
+    assert report["unexpected"] == []
+    window = device._phone.run("dumpsys window", soon, cancel).text
+    assert "mShowingLockscreen=false" in window
+
+
 def test_nothing_is_asked_that_a_phone_would_not_know(device, phone, model, soon, cancel):
     path, digest = model(seed=b"other")
     device.facts(soon, cancel)

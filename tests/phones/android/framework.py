@@ -43,6 +43,7 @@ _COMMANDS: dict[str, Handler] = {
     "setprop": settings.setprop,
     "settings": settings.settings,
     "svc": power.svc,
+    "wm": power.window_manager,
     "appops": lambda *_: Answer(),
     "getenforce": lambda *_: Answer("Enforcing\n"),
     "log": lambda *_: Answer(),
@@ -185,8 +186,9 @@ class Framework:
     # --- what is on the screen --------------------------------------------------------------
 
     def come_to_front(self, component: str) -> None:
-        """An activity is shown."""
+        """The runner's activity is shown: by its manifest it lights the screen, over any lock."""
         self.state.switches.foreground = component
+        power.set_screen(self, True)
         self._rank()
 
     def pop_up(self, component: str) -> None:

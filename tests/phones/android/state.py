@@ -71,6 +71,7 @@ class Switches:
     """What a restart resets."""
 
     screen_on: bool = True
+    locked: bool = False
     foreground: str = HOME
     popup: str = ""
     thermal_override: int | None = None

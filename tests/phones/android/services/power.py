@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from phones.android.answers import Answer, refused, said
+from phones.android.state import HOME
 
 if TYPE_CHECKING:
     from phones.android.framework import Framework
@@ -71,15 +72,16 @@ def dump_window(phone: Framework, words: list[str]) -> Answer:
     focused = switches.popup or switches.foreground
     package = focused.partition("/")[0]
     window = focused.replace("/.", f"/{package}.")
-    if not switches.screen_on:
+    hidden = not switches.screen_on or (switches.locked and focused == HOME)
+    if hidden:
         window = "NotificationShade"
     return said(
         "WINDOW MANAGER DISPLAY CONTENTS (dumpsys window displays)\n"
         "  Display: mDisplayId=0\n"
         f"  mCurrentFocus=Window{{5a1c3e0 u0 {window}}}\n"
         f"  mFocusedApp=ActivityRecord{{8d7f2b1 u0 {switches.foreground} t42}}\n"
-        f"  mDreamingLockscreen={_lower(not switches.screen_on)}\n"
-        f"  mShowingLockscreen={_lower(not switches.screen_on)}\n"
+        f"  mDreamingLockscreen={_lower(hidden)}\n"
+        f"  mShowingLockscreen={_lower(hidden)}\n"
         f"    mAwake={_lower(switches.screen_on)}\n"
         f"    screenState={'SCREEN_STATE_ON' if switches.screen_on else 'SCREEN_STATE_OFF'}"
     )
@@ -145,9 +147,19 @@ def _press(phone: Framework, code: str) -> None:
 
 
 def set_screen(phone: Framework, lit: bool) -> None:
-    """Light the display or darken it."""
+    """Light the display, or darken it: then the lock screen, without a secret, waits behind it."""
     phone.state.switches.screen_on = lit
+    phone.state.switches.locked |= not lit
     phone.physics.set_screen(lit)
+
+
+def window_manager(phone: Framework, words: list[str]) -> Answer:
+    """``wm dismiss-keyguard``."""
+    if words != ["dismiss-keyguard"]:
+        phone.unexpected("wm " + " ".join(words))
+        return refused("Unknown command: " + " ".join(words))
+    phone.state.switches.locked = False
+    return Answer()
 
 
 def _injection_denied(words: list[str]) -> Answer:

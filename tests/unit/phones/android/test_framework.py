@@ -60,6 +60,9 @@ def test_screen_and_focus(pixel):
     assert "NotificationShade" in pixel.out("dumpsys window")
     assert "mScreenState=OFF" in pixel.out("dumpsys display")
     pixel.out("input keyevent KEYCODE_WAKEUP")
+    assert "mWakefulness=Awake" in pixel.out("dumpsys power")
+    assert "NotificationShade" in pixel.out("dumpsys window")  # the lock screen
+    pixel.out("wm dismiss-keyguard")
     assert "launcher3" in pixel.out("dumpsys window")
 
 
