@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_configure(config):
+    """Whatever processes that are killed leave in the temporary folder goes when the tests end."""
+    if hasattr(config, "workerinput"):
+        return  # workers inherit the folder
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())  # those of tests are kept
+    folder = tempfile.mkdtemp(prefix="bf-")  # short: sockets' paths have 107 characters
+    Path(folder).chmod(0o1777)  # simulated phones have users of their own
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def _shared(name: str) -> Path:

@@ -34,7 +34,8 @@ def command() -> tuple[str, ...]:
     core, jars = classes()
     native = once("native", artefacts.sha256(jars["onnxruntime"])[:16], _unpacker(jars))
     class_path = ":".join(map(str, [core, jars["onnxruntime"]]))
-    options = (*_HEAP, *_CRASH, f"-Donnxruntime.native.path={native}")
+    temporary = f"-Djava.io.tmpdir={tempfile.gettempdir()}"  # Java itself ignores TMPDIR
+    options = (*_HEAP, *_CRASH, temporary, f"-Donnxruntime.native.path={native}")
     return ("java", *options, "-cp", class_path, MAIN)
 
 

@@ -216,4 +216,7 @@ def _environment(token: str, spawned_at_ns: int) -> dict[str, str]:
         "BENCHFARM_SPAWNED_AT_NS": str(spawned_at_ns),
         # numpy's linear algebra is not used by any engine; its thread pool would only cost time.
         "OPENBLAS_NUM_THREADS": "1",
+        # ONNX Runtime would keep a database of its use and send it to its maker, beside the work
+        # that is measured, and nobody was asked.
+        "ORT_DISABLE_TELEMETRY": "1",
     }

@@ -62,6 +62,7 @@ def _run(job_path: Path, log_path: Path) -> int | None:
         **os.environ,
         "PYTHONHASHSEED": "0",  # converters that walk over sets must walk the same way each time
         "OPENBLAS_NUM_THREADS": "1",  # so that no sum depends on the number of cores
+        "ORT_DISABLE_TELEMETRY": "1",  # it would keep a database, and tell its maker what is built
         "TMPDIR": str(job_path.parent),
     }
     command = [sys.executable, "-P", "-m", "harness.models.convert", str(job_path)]

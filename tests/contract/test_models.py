@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness.wire import messages as m
+from tests.contract.kinds import KINDS
 
 
 @pytest.fixture
@@ -268,3 +269,17 @@ def test_the_same_network_on_both_engines(real, name):
     np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
     assert scores[:, 0].mean() == pytest.approx(BACKGROUND, abs=1e-5)
     assert len(loaded.outputs) == 2
+
+
+@pytest.mark.parametrize(
+    "bench", [kind for kind in KINDS if kind.here], indirect=True, ids=lambda kind: kind.name
+)
+def test_no_engine_leaves_anything_in_the_users_home(bench, tmp_path, monkeypatch):
+    """ONNX Runtime would keep a database there of its use, to be sent to its maker."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    bench.loaded()
+    assert list(home.rglob("*")) == []

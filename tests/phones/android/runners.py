@@ -107,6 +107,7 @@ class JvmRunner:
             "PATH": os.environ.get("PATH", ""),
             "BENCHFARM_TOKEN": start.token,
             "BENCHFARM_SPAWNED_AT_NS": str(time.monotonic_ns()),
+            "ORT_DISABLE_TELEMETRY": "1",  # the app sets it itself, in ``Start``
         }
         command = userland.outside_command(start.package, *program, *arguments)
         process = await Process.start(command, environment, (announce,))

@@ -5,8 +5,6 @@ import android.content.Context;
 import android.content.Intent;
 import android.os.Bundle;
 import android.os.PowerManager;
-import android.system.ErrnoException;
-import android.system.Os;
 import android.view.View;
 import android.view.Window;
 import android.view.WindowManager;
@@ -96,22 +94,15 @@ public class RunnerActivity extends Activity {
         System.exit(0);
     }
 
-    /** Qualcomm's signal processor looks for its own libraries in the folders of this variable. */
-    private static void forHexagon(String libraries) {
-        try {
-            Os.setenv("ADSP_LIBRARY_PATH", String.valueOf(libraries), true);
-        } catch (ErrnoException impossible) {
-            throw new IllegalStateException(impossible);
-        }
-    }
-
     /** Reads the extras that the activity and the instrumentation have in common. */
     static Start start(Context context, Bundle given) {
         Bundle extras = given == null ? Bundle.EMPTY : given;
         String store = extras.getString("store");
         File folder = store == null ? context.getExternalFilesDir("store") : new File(store);
         File spool = new File(context.getCacheDir(), "spool");
-        forHexagon(context.getApplicationInfo().nativeLibraryDir);
+        // Qualcomm's signal processor looks for its own libraries in the folders of this variable.
+        String libraries = String.valueOf(context.getApplicationInfo().nativeLibraryDir);
+        Start.setVariable("ADSP_LIBRARY_PATH", libraries);
         return new Start(extras.getString("socket"), extras.getString("token"), folder, spool);
     }
 }

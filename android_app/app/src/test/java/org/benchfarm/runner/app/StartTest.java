@@ -266,6 +266,7 @@ public final class StartTest {
             fail("served without a spool");
         } catch (IOException failure) {
             assertTrue(System.getProperty("java.io.tmpdir").endsWith("/x"));
+            assertEquals("1", FakeSockets.Calls.ENVIRONMENT.get("ORT_DISABLE_TELEMETRY"));
         } finally {
             System.setProperty("java.io.tmpdir", before);
         }
