@@ -73,9 +73,10 @@ def block_seconds(record: TrialRecord) -> float:
 def pushes(bench: android.Bench) -> None:
     """The same bytes by us, without the phone's digest, and by ``adb push``; who is first changes.
 
-    The least times are compared: on a virtual machine the kernel's work of writing the simulated
-    phone's file varies threefold with where its pages come from, for both alike, and hides what
-    the senders differ in. Then a whole push, the digest included.
+    Ratios within a turn are compared by their median, and the least times: on a virtual machine the
+    kernel's work of writing the simulated phone's file varies threefold with where its pages come
+    from, for both alike, and can hide what the senders differ in; in memory (``TMPDIR=/dev/shm``)
+    least. Then a whole push, the digest included.
     """
     phone = bench.lab.phones[0]
     device = bench.open(phone)
@@ -103,10 +104,10 @@ def pushes(bench: android.Bench) -> None:
     median = statistics.median(other / own for own, other in zip(ours, theirs, strict=True))
     megabytes = PUSH_BYTES / 1e6
     print(
-        f"push of {megabytes:.0f} MB, best of {PUSHES}: {megabytes / min(ours):.0f} MB/s, "
-        f"adb push {megabytes / min(theirs):.0f} MB/s, ratio {min(theirs) / min(ours):.2f} "
-        f"(goal 0.9), median within a turn {median:.2f}; with the phone's digest (toybox "
-        f"without hardware hashing) {whole:.1f} s; the second time "
+        f"push of {megabytes:.0f} MB, ratio to adb push in {PUSHES} turns, median {median:.2f} "
+        f"(goal 0.9); the best {megabytes / min(ours):.0f} MB/s, of adb push "
+        f"{megabytes / min(theirs):.0f} MB/s, ratio {min(theirs) / min(ours):.2f}; with the phone's "
+        f"digest (toybox without hardware hashing) {whole:.1f} s; the second time "
         f"{again * 1000:.1f} ms and no byte"
     )
 
