@@ -106,7 +106,7 @@ def pushes(bench: android.Bench) -> None:
     print(
         f"push of {megabytes:.0f} MB, ratio to adb push in {PUSHES} turns, median {median:.2f} "
         f"(goal 0.9); the best {megabytes / min(ours):.0f} MB/s, of adb push "
-        f"{megabytes / min(theirs):.0f} MB/s, ratio {min(theirs) / min(ours):.2f}; with the phone's "
+        f"{megabytes / min(theirs):.0f} MB/s, ratio {min(theirs) / min(ours):.2f}; with its "
         f"digest (toybox without hardware hashing) {whole:.1f} s; the second time "
         f"{again * 1000:.1f} ms and no byte"
     )
