@@ -80,10 +80,10 @@ class _Remembered:
 
     def __init__(self, source: VariantSource) -> None:
         self._source = source
-        self._known: dict[tuple[int, ModelFormat], tuple[Variant, ...]] = {}
+        self._known: dict[tuple[str, ModelFormat], tuple[Variant, ...]] = {}
 
     def variants(self, ref: ModelRef, fmt: ModelFormat) -> tuple[Variant, ...]:
-        key = (id(ref), fmt)  # the scenario keeps its refs alive; a FileModel cannot be hashed
+        key = (repr(ref), fmt)  # by value, as arms make theirs anew; a FileModel has no hash
         if key not in self._known:
             self._known[key] = tuple(self._source.variants(ref, fmt))
         return self._known[key]

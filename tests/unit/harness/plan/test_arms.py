@@ -32,8 +32,12 @@ PHONE = DeviceFacts("android:1", {"platform": "android", "cores": 8})
 class Source:
     """Families in both formats; a file's digest is its stem."""
 
+    def __init__(self) -> None:
+        self.asked: list[Path] = []
+
     def variants(self, ref: FamilyModels | FileModel, fmt: ModelFormat) -> Sequence[Variant]:
         if isinstance(ref, FileModel):
+            self.asked.append(ref.path)
             return [Variant(ref.path.stem, "file", fmt, f"file-{ref.path.stem}", 2)]
         return [Variant(ref.family, name, fmt, f"{name}-{fmt}", 1, name) for name in ref.variants]
 
@@ -41,7 +45,7 @@ class Source:
         return None
 
 
-def plan(arms: Arms, facts: DeviceFacts = FACTS, **changes: object):
+def plan(arms: Arms, facts: DeviceFacts = FACTS, source: Source | None = None, **changes: object):
     scenario = Scenario(
         "s",
         (FamilyModels("net", ("fp32",)),),
@@ -52,7 +56,7 @@ def plan(arms: Arms, facts: DeviceFacts = FACTS, **changes: object):
         order=Order("abba"),
         arms=arms,
     )
-    return expand(replace(scenario, **changes), {facts.device_id: facts}, Source())
+    return expand(replace(scenario, **changes), {facts.device_id: facts}, source or Source())
 
 
 def of(planned, engine: str) -> dict[str, Cell]:
@@ -185,3 +189,23 @@ def test_the_arm_is_part_of_the_key(arm):
     variant = Variant("net", "fp32", ModelFormat.TFLITE, "ab", 1)
     cell = Cell("local", variant, "tflite", "cpu", 1, 1, Burst(), arm=arm)
     assert f"-{arm}-" in cell.key
+
+
+def test_each_model_is_replaced_by_its_own_file():
+    names = [f"net{number}" for number in range(8)]
+    old, new = ({name: Path(f"/x/{name}-{age}.tflite") for name in names} for age in ("old", "new"))
+    source = Source()
+    planned = plan(
+        Arms(Arm(models=old), Arm(models=new)),
+        source=source,
+        models=tuple(FamilyModels(name, ("fp32",)) for name in names),
+        blocks=(MatrixBlock(("tflite",), threads=(1, 2)),),
+    )
+    digests = {(t.cell.variant.model, t.cell.arm): t.cell.variant.digest for t in planned.trials}
+    assert digests == {
+        (name, arm): f"file-{name}-{age}"
+        for name in names
+        for arm, age in (("reference", "old"), ("candidate", "new"))
+    }
+    # Each file once, although four cells want it: what was learned is known by the file.
+    assert sorted(source.asked) == sorted([*old.values(), *new.values()])
