@@ -90,7 +90,7 @@ def start(scenario: Scenario, choices: Choices) -> Ended:
     facts = lab.facts_of(lab.sightings(), cancel)
     source = model_source(scenario, build=True)
     plan = expand(scenario, facts, source)
-    trials = tuple(trial for trial in plan.trials if choices.wanted(trial))
+    trials = chosen(plan.trials, choices.wanted)
     refuse_empty(plan, trials)
     devices = sorted({trial.cell.device_id for trial in trials})
     with ExitStack() as stack:
@@ -122,11 +122,8 @@ def resume(run: str, choices: Choices) -> Ended:
         plan_file = writer.folder / "plan.json"
         scenario = pinned(loads(writer.plan.scenario_text, str(plan_file), writer.folder))
         records = list(store.resolve(writer.run_id).records())
-        trials = [
-            trial
-            for trial in unfinished(writer.plan, records, retry_failed=choices.retry_failed)
-            if choices.wanted(trial)
-        ]
+        left = unfinished(writer.plan, records, retry_failed=choices.retry_failed)
+        trials = chosen(left, choices.wanted)
         check_builds(trials, scenario)
         source = model_source(scenario, build=True)
         for ref in scenario.models:  # builds what another machine's cache had
@@ -156,12 +153,21 @@ def unfinished(plan: RunPlan, records: Sequence[TrialRecord], *, retry_failed: b
     return [trial for unit in units(plan.trials) if any(map(open_, unit)) for trial in unit]
 
 
+def chosen(trials: Sequence[Trial], wanted: TrialFilter) -> tuple[Trial, ...]:
+    """The wanted trials, in order; half a quad is none."""
+    kept = {trial.id for unit in units(trials) if all(map(wanted, unit)) for trial in unit}
+    return tuple(trial for trial in trials if trial.id in kept)
+
+
 def refuse_empty(plan: Plan, trials: Sequence[Trial]) -> None:
     """Raise the user's error that fits a plan with nothing to measure."""
     if trials:
         return
     if plan.trials:
-        raise UserError("-k matches none of the planned trials; `benchfarm plan` shows them")
+        raise UserError(
+            "none of the planned trials is wanted: -k matches none, or one arm of a quad only; "
+            "`benchfarm plan` shows them"
+        )
     if not plan.devices:
         raise NoDeviceMatched(
             "no device at hand matches `devices` of the scenario or -s; `benchfarm devices` shows "

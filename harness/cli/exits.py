@@ -1,12 +1,13 @@
 """Exit codes: the only place where an error becomes a line on the terminal and a number.
 
 0 good; 1 an exceeded limit or a confirmed slowdown; 2 the user's mistake; 3 no device matched;
-4 measurements incomplete; 130 interrupted.
+4 measurements incomplete; 70 a mistake of ours, told with its traceback; 130 interrupted.
 """
 
 from __future__ import annotations
 
 import sys
+import traceback
 
 import click
 
@@ -16,6 +17,7 @@ EXIT_LIMIT_EXCEEDED = 1
 EXIT_WORSE = 1
 EXIT_USAGE = 2
 EXIT_INCOMPLETE = 4
+EXIT_OUR_MISTAKE = 70  #: as in sysexits.h; Python's own 1 would be a slowdown
 EXIT_INTERRUPTED = 130
 
 
@@ -37,6 +39,9 @@ def run_and_exit(command: click.Command) -> None:
         if error.code != 1:
             raise
         code = 0
+    except Exception:  # noqa: BLE001  whatever it is, it is no verdict
+        traceback.print_exc()
+        code = EXIT_OUR_MISTAKE
     sys.exit(code)
 
 

@@ -68,8 +68,10 @@ def pair_arms(run: RunReader, sides: Sequence[Side]) -> list[Pair]:
     by_key = {side.cell.key: side for side in sides}
     pairs: dict[tuple[str, ...], Pair] = {}
     for unit in units(run.plan.trials):
-        if unit[0].quad is not None:
-            keys = {trial.cell.arm: trial.cell.key for trial in unit}
+        keys = {trial.cell.arm: trial.cell.key for trial in unit}
+        if (
+            unit[0].quad is not None and len(keys) == 2
+        ):  # a run that wanted one arm only has no pairs
             reference, candidate = keys["reference"], keys["candidate"]
             pairs[reference, candidate] = (by_key[reference], by_key[candidate])
     rank = {key: place for place, key in enumerate(run.plan.ranking)}

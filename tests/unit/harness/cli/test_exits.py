@@ -62,3 +62,15 @@ def test_any_other_end_of_the_process_keeps_its_code(monkeypatch) -> None:
     with pytest.raises(SystemExit) as ended:
         run_and_exit(ending)
     assert ended.value.code == 7
+
+
+def test_a_mistake_of_ours_is_no_slowdown(monkeypatch, capsys) -> None:
+    @click.command()
+    def broken() -> None:
+        raise KeyError("candidate")
+
+    monkeypatch.setattr(sys, "argv", ["benchfarm"])
+    with pytest.raises(SystemExit) as ended:
+        run_and_exit(broken)
+    assert ended.value.code == 70
+    assert capsys.readouterr().err.endswith("KeyError: 'candidate'\n")

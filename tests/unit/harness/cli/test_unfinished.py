@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.cli.campaign import unfinished
+from harness.cli.campaign import chosen, unfinished
 from harness.plan.order import trials
 from harness.record import Cause, Cell, Failure, Outcome, RunPlan, TrialRecord
 from harness.scenario import Burst, Order, Repeats
@@ -56,3 +56,17 @@ def test_single_trials(bad, retry_failed, expected):
 )
 def test_a_quad_is_measured_again_as_a_whole(bad, retry_failed, expected):
     assert places(ARMS, "abba", bad, retry_failed=retry_failed) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (lambda trial: trial.cell.arm == "reference", []),
+        (lambda trial: trial.order != 2, [4, 5, 6, 7]),
+        (lambda trial: trial.order < 4, [0, 1, 2, 3]),
+        (lambda _: True, [0, 1, 2, 3, 4, 5, 6, 7]),
+    ],
+)
+def test_a_quad_is_wanted_as_a_whole(wanted, expected):
+    planned = trials(ARMS, Order("abba"), Repeats(4, 4))
+    assert [trial.order for trial in chosen(planned, wanted)] == expected

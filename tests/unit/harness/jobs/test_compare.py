@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from harness.errors import UserError
 from harness.jobs.compare import Question, compare_runs, compare_within
+from harness.jobs.pairing import pair_arms, sides_of
 from harness.record import Outcome
 from harness.scenario import Burst, Cold, Offline, Sustained
 from harness.validity.calibration import Calibration, CellCalibration
@@ -170,6 +172,15 @@ def test_a_cell_that_two_could_be_meant_with_stays_alone(lab, cell):
     compared = compare_runs(reference, candidate, Question(("threads",)))
     assert compared.rows == ()
     assert len(compared.unpaired) == 3
+
+
+def test_one_arm_alone_is_no_pair(lab, cell):
+    arms = [cell(arm=arm) for arm in ("reference", "candidate")]
+    run = lab.run(*((arm, (*STEADY, 10.0)) for arm in arms), order="abba")
+    assert len(pair_arms(run, sides_of(run))) == 1
+    of_one = tuple(trial for trial in run.plan.trials if trial.cell.arm == "reference")
+    half = SimpleNamespace(plan=replace(run.plan, trials=of_one))
+    assert pair_arms(half, sides_of(run)) == []
 
 
 def test_a_run_is_not_compared_with_itself(lab, cell):
