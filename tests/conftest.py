@@ -16,6 +16,7 @@ def pytest_configure(config):
     """Whatever processes that are killed leave in the temporary folder goes when the tests end."""
     if hasattr(config, "workerinput"):
         return  # workers inherit the folder
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # for tests that run ONNX Runtime themselves
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())  # those of tests are kept
     folder = tempfile.mkdtemp(prefix="bf-")  # short: sockets' paths have 107 characters
     Path(folder).chmod(0o1777)  # simulated phones have users of their own

@@ -7,6 +7,7 @@ own; CPU time and memory are those that the manifests tell.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -35,6 +36,7 @@ _SEED, _SAMPLES = 11, 3
 
 def main() -> int:
     """Build, compare, print; 1 when two formats disagree."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # the engines run in this process, too
     good = True
     catalogue = Catalogue.load()
     with tempfile.TemporaryDirectory(prefix="benchfarm-families-") as folder:
