@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +12,7 @@ import pytest
 
 from harness.wire import messages as m
 from harness.wire.codec import Decoder, encode
+from phones.android.lab import Lab, missing
 
 HELLO = encode(m.Hello(m.WIRE_VERSION, "secret"))
 
@@ -123,7 +126,7 @@ def test_what_is_no_apk_is_not_installed(bench, tmp_path):
 
 
 def _greet(port):
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as link:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as link:
         link.sendall(HELLO)
         decoder, packets = Decoder(), []
         while not packets:
@@ -158,7 +161,7 @@ def test_reverse_reaches_the_host(bench):
     port = listener.getsockname()[1]
     bound = int(bench.adb("reverse", "tcp:0", f"tcp:{port}").stdout)
     assert f"tcp:{bound} tcp:{port}" in bench.adb("reverse", "--list").stdout.decode()
-    with socket.create_connection(("127.0.0.1", bound), timeout=10) as link:
+    with socket.create_connection(("127.0.0.1", bound), timeout=60) as link:
         link.sendall(b"hello")
         assert link.recv(100) == b"HELLO"
     serving.join()
@@ -192,6 +195,25 @@ def test_a_guard_survives_its_host_and_a_plain_loop_does_not(bench, until):
     bench.shell("rm -f /data/local/tmp/guard")
     until(lambda: bench.adb("shell", "[ -f /data/local/tmp/guard ]").returncode == 0, "a sign")
     bench.shell("pkill -f '[l]ocal/tmp/guard'")
+
+
+@pytest.mark.skipif(bool(missing("system")), reason=missing("system") or "it is there")
+def test_a_loop_ends_with_its_link_even_where_the_phones_were_started_by_nohup(until):
+    lab = Lab("denies-everything")
+    lab._command.insert(0, "nohup")
+    with lab:
+        phone = lab.phones[0]
+        loop = subprocess.Popen(
+            [lab._adb, "-s", phone.address, "shell", "while echo beat; do sleep 0.05; done"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **lab.environment},
+        )
+        assert loop.stdout.readline() == b"beat\n"
+        loop.kill()
+        loop.communicate()
+        look = ("shell", "pgrep -f '[e]cho beat'")
+        until(lambda: lab.adb(*look, phone=phone).returncode == 1, "the loop's end")
 
 
 def test_what_is_not_known_is_refused_and_recorded(bench):

@@ -106,6 +106,10 @@ async def _until_told(arguments: argparse.Namespace) -> None:
     loop, told = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
+    # A signal that is ignored here (nohup) is ignored by every program that is started, and on a
+    # phone nothing would end with its link. One that has a handler is not.
+    nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    loop.add_signal_handler(signal.SIGHUP, (lambda: None) if nohup else told.set)
     if arguments.json:
 
         def told_by_end() -> None:
