@@ -10,7 +10,7 @@ import pytest
 from phones.android.lab import Lab, missing
 
 PACKAGE = "org.benchfarm.runner.tflite.btest"
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 _MANIFEST = """<manifest package="{package}" android:versionCode="{version}" android:versionName="1"
     xmlns:android="http://schemas.android.com/apk/res/android"/>"""
 
@@ -48,6 +48,9 @@ class Bench:
 
     def await_state(self, state):
         until(lambda: self.state() == state, f"{state} (it is {self.state()})")
+
+    def await_foreground(self, name):
+        until(lambda: name in self.phone.report()["foreground"], f"{name} is in front")
 
     def rejoin(self):
         """A connection anew; adb takes one that is just ending for one that is there."""

@@ -127,10 +127,11 @@ def pymobiledevice3():
 def tool():
     """Runs a command-line client; skips where it is not installed."""
 
-    def run(*command, seconds=20, check=True):
+    def run(*command, seconds=90, check=True):
         path = shutil.which(command[0])
         if path is None:
-            pytest.skip(f"needs {command[0]}")
+            maker = "go-ios" if command[0] == "ios" else "libimobiledevice"
+            pytest.skip(f"needs {command[0]}, a program of {maker}")
         done = subprocess.run(
             [path, *command[1:]], capture_output=True, text=True, timeout=seconds, check=False
         )

@@ -59,7 +59,7 @@ def test_pairing_is_done_once_and_kept_by_usbmuxd(farm, pymobiledevice3, clients
     async def work():
         async with clients.session() as stranger:
             public = stranger.all_values
-        async with clients.session(autopair=True, pair_timeout=5) as first:
+        async with clients.session(autopair=True, pair_timeout=60) as first:
             paired = first.paired
         async with clients.session() as again:
             return public, paired, again.paired, again.all_values

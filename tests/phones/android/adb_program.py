@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import random
 import shutil
 import socket
 from collections.abc import Mapping
@@ -11,7 +13,11 @@ from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 
-_START_S = 20.0
+_START_S = 60.0
+_ATTEMPTS = 5
+#: Below the ports that this machine gives to connections, which may take one between our look and
+#: the server's start.
+_PORTS = range(10_000, 20_000)
 #: The server looks for emulators on ports up to this one: there are none.
 _NO_EMULATORS = {"ADB_LOCAL_TRANSPORT_MAX_PORT": "5553", "ADB_MDNS": "0"}
 
@@ -46,8 +52,15 @@ class AdbServer:
         }
 
     async def start(self) -> None:
-        """Start it and wait until it listens."""
+        """Start it and wait until it listens; on another port where somebody else was faster."""
         self._home.mkdir(parents=True, exist_ok=True)
+        for _ in range(_ATTEMPTS):
+            if await self._serves():
+                return
+            self.port = _free_port()
+        raise RuntimeError(f"the adb server did not start; see {self._home}/adb.log")
+
+    async def _serves(self) -> bool:
         with (self._home / "adb.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *("setpriv", "--pdeathsig", "KILL"),
@@ -60,8 +73,9 @@ class AdbServer:
         async with asyncio.timeout(_START_S):
             while not await self._listens():
                 if self._process.returncode is not None:
-                    raise RuntimeError(f"the adb server did not start; see {self._home}/adb.log")
+                    return False
                 await asyncio.sleep(0.02)
+        return True
 
     async def stop(self) -> None:
         """End it."""
@@ -84,6 +98,8 @@ class AdbServer:
 
 
 def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+    while True:
+        port = random.choice(_PORTS)
+        with socket.socket() as taken, contextlib.suppress(OSError):
+            taken.bind(("127.0.0.1", port))
+            return port

@@ -113,7 +113,7 @@ def test_prepare_ends_the_runner_of_a_program_that_was_killed(home, started, in_
     abandoned = folder_of(program.pid, left)
 
     LocalDevice(home, SystemClock()).prepare(Prepare(), in_time, cancel)
-    assert left.process.wait(timeout=10) == -9
+    assert left.process.wait(timeout=60) == -9
     assert not abandoned.exists()
     assert list(left.work.iterdir()) == []
 

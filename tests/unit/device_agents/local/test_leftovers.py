@@ -32,7 +32,7 @@ def end_all(folder: Path) -> bool:
 def test_a_noted_process_is_ended(sleeper, tmp_path):
     leftovers.note(HOST, tmp_path, sleeper.pid)
     assert end_all(tmp_path)
-    assert sleeper.wait(timeout=10) == -9
+    assert sleeper.wait(timeout=60) == -9
 
 
 def test_its_children_are_ended_with_it(tmp_path):
@@ -62,7 +62,7 @@ def test_a_process_that_shares_the_group_of_its_parent_is_ended_alone(tmp_path):
     child = subprocess.Popen(["sleep", "60"])
     leftovers.note(HOST, tmp_path, child.pid)
     assert end_all(tmp_path)
-    assert child.wait(timeout=10) == -9
+    assert child.wait(timeout=60) == -9
 
 
 def test_one_that_has_ended_already_needs_nothing(sleeper, tmp_path):
@@ -97,4 +97,4 @@ def test_without_proc_the_start_time_comes_from_psutil(host, sleeper, tmp_path):
     leftovers.note(files, tmp_path, sleeper.pid)
     clock = SystemClock()
     assert leftovers.end_all(files, tmp_path, clock, Deadline(clock, 10))
-    assert sleeper.wait(timeout=10) == -9
+    assert sleeper.wait(timeout=60) == -9
