@@ -182,6 +182,13 @@ def _cell(row: CellComparison) -> str:
     return f"{describe(cell)}, {level(cell, ('options',))}" if cell.options else describe(cell)
 
 
+def _name(row: CellComparison) -> str:
+    """The pair and the metric."""
+    from harness.metrics import METRICS
+
+    return f"{_cell(row)}, {METRICS[row.metric].title}"
+
+
 def _level(row: CellComparison, name: str, factors: tuple[str, ...]) -> str:
     """What tells this side from the other: its level of the factors, or its run."""
     from harness.validity.comparability import level
@@ -214,16 +221,18 @@ def _ratio(row: CellComparison) -> str:
 def _notes(compared: Compared) -> list[str]:
     """Why there is no verdict, what the cross-check says, what the findings mean."""
     from harness.findings import KINDS
+    from harness.jobs.repeated import told
 
     lines = [
-        f"{_cell(row)}: {row.word}: {row.comparison.reason}"
+        f"{_name(row)}: {row.word}: {row.comparison.reason}"
         for row in compared.rows
         if row.comparison.reason
     ]
     lines += [
         _disagreement(row) for row in compared.rows if row.comparison.bootstrap_agrees is False
     ]
-    lines += [_repeated(row) for row in compared.rows if any(row.repeated)]
+    repeats = ((row, told(row.reference, row.candidate, row.metric)) for row in compared.rows)
+    lines += [f"{_name(row)}: {text}" for row, text in repeats if text]
     calibrated = {
         row.calibration.device_id: row.calibration for row in compared.rows if row.calibration
     }
@@ -231,25 +240,17 @@ def _notes(compared: Compared) -> list[str]:
     found = {item.id for row in compared.rows for item in row.findings}
     lines += [f"{name}: {KINDS[name].summary} {KINDS[name].advice}" for name in sorted(found)]
     lines += compared.unpaired
+    if not compared.rows:
+        lines.append("nothing is compared: no two cells that belong together measured it")
     if confirmed := sum(row.confirmed_worse for row in compared.rows):
         lines.append(f"confirmed worse beyond the margin: {confirmed} of {len(compared.rows)}")
     return lines
-
-
-def _repeated(row: CellComparison) -> str:
-    theirs, ours = row.repeated
-    every = row.over_all_blocks
-    ratio = f"; over all blocks the ratio is {every.value:.3f}" if every else ""
-    return (
-        f"{_cell(row)}: sensors had {ours:.0f} blocks of the candidate measured again and "
-        f"{theirs:.0f} of the reference{ratio}"
-    )
 
 
 def _disagreement(row: CellComparison) -> str:
     checked = row.comparison.bootstrap
     bounds = f"[{checked.low:.3f}, {checked.high:.3f}]" if checked else ""
     return (
-        f"{_cell(row)}: {row.word}, but the bootstrap over trials and inferences {bounds} "
+        f"{_name(row)}: {row.word}, but the bootstrap over trials and inferences {bounds} "
         "would decide otherwise; measure more trials"
     )

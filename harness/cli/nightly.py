@@ -21,7 +21,7 @@ from harness.cli.options import json_option, results_option, select_option, set_
 
 if TYPE_CHECKING:
     from harness.cli.campaign import Choices, Ended
-    from harness.jobs.nightly import Night
+    from harness.jobs.nightly import Night, NightRow
     from harness.scenario import Scenario
     from harness.store.lab_files import LabFiles, NightEntry
     from harness.store.run_reader import RunReader
@@ -238,6 +238,15 @@ def _report(
     return EXIT_INCOMPLETE if open_ or not night.rows else 0
 
 
+def _is_told(row: NightRow) -> bool:
+    """Whether a line says more of it: an open question, or blocks that were measured again."""
+    from harness.jobs import repeated
+
+    return row.status.value != "good" or bool(
+        repeated.told(row.reference, row.candidate, row.metric)
+    )
+
+
 def _print(night: Night, notes: Sequence[str]) -> None:
     from harness.cli.tables import Table, print_table
     from harness.jobs.nightly_files import explained, ratio_text, row_name, told
@@ -260,7 +269,7 @@ def _print(night: Night, notes: Sequence[str]) -> None:
     headers = ("cell", "device", "metric", "ratio", "quads", "verdict", "status", "doubts")
     lines = [
         line
-        for row, causes in explained(row for row in night.rows if row.status.value != "good")
+        for row, causes in explained(row for row in night.rows if _is_told(row))
         for line in (
             f"{row.status.upper()}: {row_name(row)}: {told(row)}",
             *(f"  likely cause: {cause}" for cause in causes),

@@ -16,6 +16,7 @@ from harness.jobs.pairing import (
     quads_of,
     sides_of,
 )
+from harness.jobs.repeated import over_all_blocks, repeated_blocks
 from harness.metrics import METRICS
 from harness.record import DeviceFacts, TrialRecord
 from harness.stats.bootstrap import bootstrap_ratio
@@ -30,7 +31,6 @@ from harness.stats.comparison import (
 )
 from harness.stats.interval import Estimate
 from harness.stats.margins import margin_of
-from harness.stats.ratio import log_ratio_interval
 from harness.stats.samples import Int64Array, Samples
 from harness.stats.summary import PERCENTILES, undisturbed
 from harness.store.run_reader import RunReader
@@ -83,27 +83,12 @@ class CellComparison:
     @property
     def repeated(self) -> tuple[float, float]:
         """Blocks that sensors had measured again: reference, candidate."""
-        reference, candidate = (
-            sum(values_of(side, "repeated_blocks")) for side in (self.reference, self.candidate)
-        )
-        return reference, candidate
+        return repeated_blocks(self.reference, self.candidate)
 
     @property
     def over_all_blocks(self) -> Estimate | None:
-        """The ratio with the disturbed blocks in it; None where there are none, or for metrics
-        other than the median latency.
-        """
-        if self.metric != "latency_p50_ns" or not any(self.repeated):
-            return None
-        theirs, ours = (
-            [
-                record.metrics.get("latency_p50_all_ns", record.metrics[self.metric])
-                for record in side.records
-                if self.metric in record.metrics
-            ]
-            for side in (self.reference, self.candidate)
-        )
-        return log_ratio_interval(ours, theirs) if theirs and ours else None
+        """The ratio with the disturbed blocks in it; see :func:`over_all_blocks`."""
+        return over_all_blocks(self.reference, self.candidate, self.metric)
 
     @property
     def doubts(self) -> tuple[str, ...]:

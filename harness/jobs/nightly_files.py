@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from harness.jobs import repeated
 from harness.jobs.nightly import OPEN, Night, NightRow, Status
 from harness.metrics import METRICS
 from harness.plan import label
@@ -76,7 +77,8 @@ def told(row: NightRow) -> str:
         what = "the limit" if row.bound is not None else "the margin"
         parts.append(f"beyond {what} of {format_percent(row.comparison.margin)}")
         parts.append(f"fresh quads alone {ratio_text(row.again)}")
-    parts += [row.reason, *(f"{item.id}: {item.seen}" for item in row.findings)]
+    parts += [row.reason, repeated.told(row.reference, row.candidate, row.metric)]
+    parts += [f"{item.id}: {item.seen}" for item in row.findings]
     parts += [str(row.calibration)] if row.calibration and row.calibration.trusted else []
     parts += [f"on its trials: {', '.join(row.doubts)}"] if row.doubts else []
     return "; ".join(part for part in parts if part)
@@ -146,6 +148,7 @@ def markdown(night: Night, notes: Sequence[str]) -> str:
         ("Regressions", night.having(Status.REGRESSION)),
         ("Open", night.having(*OPEN)),
         ("Suspected, went away", night.having(Status.WENT_AWAY)),
+        ("Inconclusive", inconclusive(night)),
     ):
         if rows:
             lines += ["", f"## {heading}", ""]
@@ -180,13 +183,18 @@ def summary(night: Night) -> str:
         (len(night.having(Status.WENT_AWAY)), "suspected and gone"),
     ]
     found = ", ".join(f"{count} {what}" for count, what in counts if count)
-    unsure = [
-        row for row in night.having(Status.GOOD) if row.comparison.verdict is Verdict.INCONCLUSIVE
-    ]
-    also = f", {len(unsure)} inconclusive" if unsure else ""
+    unsure = len(inconclusive(night))
+    also = f", {unsure} inconclusive" if unsure else ""
     simulated = any(_SIMULATED in row.doubts for row in night.rows)
     says = " SIMULATED devices took part: their numbers are not a phone's." if simulated else ""
     return f"Of {len(night.rows)} comparisons: {found or 'no regression'}{also}.{says}"
+
+
+def inconclusive(night: Night) -> list[NightRow]:
+    """No regression was seen in them, and nothing shows that there is none."""
+    return [
+        row for row in night.having(Status.GOOD) if row.comparison.verdict is Verdict.INCONCLUSIVE
+    ]
 
 
 # --- JSON and history ---------------------------------------------------------------------------
@@ -216,6 +224,9 @@ def _row_document(row: NightRow) -> dict[str, object]:
         "max_regression": row.bound,
         "ratio": _interval(row.comparison.ratio),
         "again": _interval(row.again.ratio if row.again else None),
+        "ratio_over_all_blocks": _interval(
+            repeated.over_all_blocks(row.reference, row.candidate, row.metric)
+        ),
         "unit_false_alarms": _interval(row.calibration.rate if row.calibration else None),
         "quads": row.quads,
         "planned_quads": row.planned_quads,
@@ -237,6 +248,7 @@ def _side_document(side: Side) -> dict[str, object]:
         "cell": side.cell.key,
         "digest": side.cell.variant.digest,
         "build": side.cell.build or None,
+        "repeated_blocks": sum(one.metrics.get("repeated_blocks", 0.0) for one in side.records),
         "options": side.cell.options,
         "valid_trials": len(side.records),
     }

@@ -107,7 +107,7 @@ def _repeats(
         return {}
     share = percent(cell)
     counts = {"repeated_percent": share, "repeated_blocks": share / 10}
-    return counts | ({"latency_p50_all_ns": 1.1 * median_ns} if share else {})
+    return counts | {"latency_p50_all_ns": (1.1 if share else 1.0) * median_ns}
 
 
 def _in_quads(

@@ -155,3 +155,18 @@ def test_mistakes_are_exit_code_2_with_one_clear_line(compare, two_short_runs, w
     code, out, err = compare(*words)
     assert (code, out) == (2, "")
     assert message in err
+
+
+def test_what_nobody_measured_is_said(compare, two_runs):
+    code, out, _ = compare("before", "after", "--metric", "energy_net")
+    assert (code, out) == (
+        4,
+        "nothing is compared: no two cells that belong together measured it\n",
+    )
+
+
+def test_reasons_name_the_metric(compare, two_runs):
+    _, out, _ = compare(
+        "before", "--by", "threads", "--metric", "latency_p50", "--metric", "latency_p99"
+    )
+    assert "on local, latency p99: inconclusive: 1505 inferences on a side, 10000 needed" in out

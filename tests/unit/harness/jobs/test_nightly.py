@@ -10,7 +10,15 @@ import pytest
 
 from harness.jobs.causes import NOTHING_SEEN
 from harness.jobs.nightly import Status, confirmed, first_look
-from harness.jobs.nightly_files import document, entries, junit, markdown, summary, write_night
+from harness.jobs.nightly_files import (
+    document,
+    entries,
+    junit,
+    markdown,
+    summary,
+    told,
+    write_night,
+)
 from harness.record import Outcome, Placement, PlacementVerdict
 from harness.scenario import Limit
 from harness.validity.calibration import Calibration, CellCalibration
@@ -271,6 +279,30 @@ def test_markdown_puts_what_matters_first(night):
     text = markdown(confirmed(look(night(STEADY, SLOWER)), night(STEADY, SLOWER)), ["a | note"])
     assert text.index("## Regressions") < text.index("likely cause:") < text.index("## All")
     assert "- a \\| note" in text
+
+
+@pytest.mark.parametrize("percent", [4.0, 20.0])
+def test_repeated_blocks_are_told_of_both_arms(night, percent):
+    run = night(
+        STEADY,
+        STEADY,
+        repeated_percent=lambda cell: percent if cell.arm == "candidate" else 0.0,
+    )
+    found = confirmed(look(run), None)
+    # Each candidate's median over all blocks is a tenth higher; one block of ten is 10 %.
+    counts = f"sensors had {6 * percent / 10:.0f} blocks of the candidate measured again and 0 of"
+    medians = "over all blocks their medians are 11.00 ms and 10.00 ms, the ratio is 1.100"
+    (case,) = [c for c in _parsed(junit(found)) if c.get("name").endswith(LATENCY)]
+    said = case.find("system-out").text
+    assert counts in said
+    assert medians in said
+    stored = {row["metric"]: row for row in document(found, [])["comparisons"]}
+    assert stored[LATENCY]["ratio_over_all_blocks"]["value"] == pytest.approx(1.1)
+    assert stored[LATENCY]["candidate"]["repeated_blocks"] == pytest.approx(6 * percent / 10)
+    assert stored["rss_peak_bytes"]["ratio_over_all_blocks"] is None
+    assert ("what is left is not alike" in markdown(found, [])) == (percent == 20.0)
+    (memory,) = [row for row in found.rows if row.metric == "rss_peak_bytes"]
+    assert "blocks" not in told(memory)  # is not made of them
 
 
 def test_json_is_complete(night, tmp_path):
