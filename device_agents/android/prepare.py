@@ -13,6 +13,9 @@ from harness.clock import CancelToken, Deadline
 from harness.scenario import Prepare
 
 _FIXED = "cmd power set-fixed-performance-mode-enabled"
+#: The phone's power service acts on the mode by itself, somewhat later.
+_EFFECT_S = 2.0
+_LOOK_EVERY_S = 0.1
 _FREQUENCIES = """
 for n in 0 1 2 3 4 5 6 7 8 9 10 11; do
   p=/sys/devices/system/cpu/cpufreq/policy$n
@@ -143,8 +146,11 @@ class Preparation:
             return [f"fixed_performance: the phone refuses it: {said}"]
         if not wanted.fixed_performance:
             return []
-        if self._phone.run(_FREQUENCIES, deadline, cancel).text == before:
-            return ["fixed_performance: taken without effect, no frequency limit moved"]
+        acts = Deadline(self._phone.clock, min(_EFFECT_S, deadline.remaining_s))
+        while self._phone.run(_FREQUENCIES, deadline, cancel).text == before:
+            if acts.expired:
+                return ["fixed_performance: taken without effect, no frequency limit moved"]
+            self._phone.clock.sleep(_LOOK_EVERY_S, cancel)
         return []
 
     def _compiled(

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from device_agents.android import prepare as prepare_module
 from device_agents.android.undo import SILENCE_S
 from harness import channels
 from harness.scenario import Prepare
@@ -87,6 +88,22 @@ def test_a_setting_that_somebody_changes_is_made_again(device, phone, soon, canc
 def test_what_cannot_be_made_is_told(device, soon, cancel):
     unmet = device.prepare(Prepare(refresh_hz=90, airplane=True, wifi=False), soon, cancel)
     assert [text.partition(":")[0] for text in unmet] == ["airplane", "wifi", "refresh_hz"]
+
+
+@pytest.mark.parametrize(("number", "effect_s", "works"), [(0, 20.0, True), (1, 0.5, False)])
+def test_fixed_performance_is_judged_by_the_limits_it_moves(
+    agent, lab, well, soon, cancel, monkeypatch, number, effect_s, works
+):
+    monkeypatch.setattr(prepare_module, "_EFFECT_S", effect_s)
+    phone = lab.phones[number]
+    well(phone)
+    device = agent.open(f"android:{phone.serial}")
+    unmet = device.prepare(Prepare(fixed_performance=True), soon, cancel)
+    assert phone.report()["fixed_performance"] is works
+    device.close()
+    assert phone.report()["fixed_performance"] is False
+    why = "fixed_performance: taken without effect, no frequency limit moved"
+    assert unmet == (() if works else (why,))
 
 
 def test_the_next_run_puts_back_what_a_crash_left(agent, phone, soon, cancel):
