@@ -90,12 +90,12 @@ class Wire:
 
     def say(self, *messages):
         data = b"".join(encode(message) for message in messages)
-        self.link.send(data, within(10), CancelToken())
+        self.link.send(data, within(60), CancelToken())
 
     def say_bytes(self, data):
-        self.link.send(data, within(10), CancelToken())
+        self.link.send(data, within(60), CancelToken())
 
-    def hear(self, seconds=20.0):
+    def hear(self, seconds=60.0):
         """The next packet; None when the link ended."""
         deadline = within(seconds)
         while not self.packets:

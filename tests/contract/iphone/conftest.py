@@ -8,8 +8,9 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import warnings
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
@@ -108,7 +109,7 @@ def pymobiledevice3():
     """Runs a coroutine function of the real library; skips where it is not installed."""
     pytest.importorskip("pymobiledevice3", reason="needs the extra ios")
 
-    def run(work, *arguments, seconds=20):
+    def run(work, *arguments, seconds=90):
         async def bounded():
             async with asyncio.timeout(seconds):
                 return await work(*arguments)
@@ -123,20 +124,47 @@ def pymobiledevice3():
     return run
 
 
+def _program(name):
+    path = shutil.which(name)
+    if path is None:
+        maker = "go-ios" if name == "ios" else "libimobiledevice"
+        pytest.skip(f"needs {name}, a program of {maker}")
+    return path
+
+
 @pytest.fixture
 def tool():
     """Runs a command-line client; skips where it is not installed."""
 
     def run(*command, seconds=90, check=True):
-        path = shutil.which(command[0])
-        if path is None:
-            maker = "go-ios" if command[0] == "ios" else "libimobiledevice"
-            pytest.skip(f"needs {command[0]}, a program of {maker}")
         done = subprocess.run(
-            [path, *command[1:]], capture_output=True, text=True, timeout=seconds, check=False
+            [_program(command[0]), *command[1:]],
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
+
+    return run
+
+
+@pytest.fixture
+def followed():
+    """The lines of a client that does not end by itself; they end after a while."""
+
+    @contextmanager
+    def run(*command, seconds=90):
+        line = [_program(command[0]), *command[1:]]
+        with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
+            patience = threading.Timer(seconds, process.kill)
+            patience.start()
+            try:
+                yield process.stdout
+            finally:
+                patience.cancel()
+                process.kill()
 
     return run
 

@@ -153,7 +153,7 @@ def test_large_files_go_through_the_tunnel(farm, pymobiledevice3):
             await files.set_file_contents("/x", data)
             assert await files.get_file_contents("/x") == data
 
-    pymobiledevice3(work, seconds=40)
+    pymobiledevice3(work)
 
 
 def test_system_log_and_reports(farm, pymobiledevice3, home_is_empty, clients):
