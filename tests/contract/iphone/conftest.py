@@ -178,7 +178,7 @@ def cli(pymobiledevice3):
             [sys.executable, "-m", "pymobiledevice3", *arguments],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=90,
             check=False,
             env=os.environ | {"PYTHONWARNINGS": "ignore"},
         )
