@@ -241,7 +241,7 @@ def _notes(compared: Compared) -> list[str]:
     lines += [f"{name}: {KINDS[name].summary} {KINDS[name].advice}" for name in sorted(found)]
     lines += compared.unpaired
     if not compared.rows:
-        lines.append("nothing is compared: no two cells that belong together measured it")
+        lines.append("nothing is compared: no pair of cells has the values that were asked for")
     if confirmed := sum(row.confirmed_worse for row in compared.rows):
         lines.append(f"confirmed worse beyond the margin: {confirmed} of {len(compared.rows)}")
     return lines

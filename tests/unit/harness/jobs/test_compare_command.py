@@ -161,7 +161,7 @@ def test_what_nobody_measured_is_said(compare, two_runs):
     code, out, _ = compare("before", "after", "--metric", "energy_net")
     assert (code, out) == (
         4,
-        "nothing is compared: no two cells that belong together measured it\n",
+        "nothing is compared: no pair of cells has the values that were asked for\n",
     )
 
 
