@@ -18,7 +18,7 @@ from harness.jobs.causes import likely_causes
 from harness.jobs.compare import BY_ARM, Question, compare_sides, values_of
 from harness.jobs.pairing import Pair, pair_arms, quads_of, sides_of
 from harness.metrics import METRICS
-from harness.record import Cell, Outcome, TrialRecord
+from harness.record import Cell, DeviceFacts, Outcome, TrialRecord
 from harness.scenario import Limit
 from harness.stats.comparison import (
     Better,
@@ -31,7 +31,7 @@ from harness.stats.interval import Estimate
 from harness.stats.margins import comparable_metrics, margin_of
 from harness.store.run_reader import RunReader
 from harness.validity.calibration import Calibration, doubts, in_force
-from harness.validity.comparability import Side, differences
+from harness.validity.comparability import Side, differences, single_unit
 from harness.validity.limits import matches
 
 #: What is watched besides the metric that a load is about, each with its own margin.
@@ -134,7 +134,7 @@ def first_look(
     records = _by_cell(run.records())
     planned = _planned_quads(run)
     rows = [
-        _first_row(pair, metric, limits, calibrations, records, planned)
+        _first_row(pair, metric, limits, calibrations, records, planned, run.plan.facts.values())
         for pair in pair_arms(run, sides_of(run))
         for metric in _watched(pair)
     ]
@@ -170,6 +170,7 @@ def _first_row(
     calibrations: Mapping[str, Calibration],
     records: Mapping[str, Sequence[TrialRecord]],
     planned: Mapping[str, int],
+    units: Iterable[DeviceFacts],
 ) -> NightRow:
     reference, candidate = pair
     bound = _bound(candidate.cell, metric, limits)
@@ -188,7 +189,10 @@ def _first_row(
         planned[candidate.cell.key],
         bound=bound,
         reason=reason,
-        findings=tuple(doubts(calibrations, candidate.facts)),
+        findings=(
+            *single_unit(reference, candidate, BY_ARM, units),
+            *doubts(calibrations, candidate.facts),
+        ),
         calibration=in_force(calibrations, candidate.facts),
     )
 

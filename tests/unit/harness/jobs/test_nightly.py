@@ -186,6 +186,12 @@ def test_the_units_calibration_marks_its_verdicts(night, known, expected):
     assert [item.id for item in row.findings] == expected
 
 
+@pytest.mark.parametrize(("platform", "expected"), [("android", ["SINGLE-UNIT"]), ("local", [])])
+def test_one_phone_speaks_for_itself_only(night, platform, expected):
+    run = night(STEADY, SLOWER, facts={"platform": platform, "model": "Phone 1"})
+    assert [item.id for item in latency(look(run)).findings] == expected
+
+
 @pytest.mark.parametrize("os_build", ["Linux", "Linux before"])
 def test_the_units_rate_stands_beside_its_verdicts(night, os_build):
     """Where the calibration holds, with its interval; a void one has no rate."""
