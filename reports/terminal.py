@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.findings import Severity
@@ -16,7 +17,7 @@ from reports.accuracy import (
     comparison_text,
     shown_comparisons,
 )
-from reports.model import CellView, ReportModel
+from reports.model import CellView, ReportModel, SkipView
 from reports.operators import operator_views
 from reports.quantities import NOT_MEASURED, heading, interval_text, scale, value_text
 from reports.soak import soak_views
@@ -35,6 +36,8 @@ _METRICS = (
     "energy_net_j",
     "energy_gross_j",
 )
+#: More reasons why cells were left out would push the table off the screen.
+_MOST_REASONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,5 +194,18 @@ def _notes(
         f"All rows: {same}." if same else "",
         *summary.results,
         summary.certainty,
+        *_not_measured(model),
     ]
     return tuple(one_line(note) for note in notes if note)
+
+
+def _not_measured(model: ReportModel) -> Iterator[str]:
+    """What was left out, a line for each reason; the reports name every cell."""
+    by_reason: dict[str, list[SkipView]] = {}
+    for skip in model.skips:
+        by_reason.setdefault(skip.reason, []).append(skip)
+    for reason, skips in tuple(by_reason.items())[:_MOST_REASONS]:
+        others = f" and {len(skips) - 1} more" if len(skips) > 1 else ""
+        yield f"Not measured: {skips[0].what} on {skips[0].device_id}{others}: {reason}."
+    if len(by_reason) > _MOST_REASONS:
+        yield "What else was not measured is in the report."

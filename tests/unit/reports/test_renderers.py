@@ -15,7 +15,7 @@ import pytest
 
 from harness.errors import StoreError, UserError
 from harness.findings import finding
-from harness.record import DeviceFacts, Outcome
+from harness.record import DeviceFacts, Outcome, Skip
 from reports.csv import cells_csv, trials_csv
 from reports.figures import dot_charts, ecdf_charts, startup_charts
 from reports.html import render_html
@@ -270,6 +270,20 @@ def test_the_terminal_table_is_square(demo) -> None:
     assert {len(row) for row in table.rows} == {len(table.headers)}
     assert "DRIFT" in table.rows[2][-1]
     assert table.rows[4][table.headers.index("latency p50 [ms]")] == "\u2014"
+
+
+def test_the_terminal_says_what_was_left_out_and_why(made_up) -> None:
+    plan = made_up.make_plan([made_up.make_cell()], 1)
+    trials = {t.id: made_up.make_trial(t, p50_ms=9, seed=1) for t in plan.trials}
+    left_out = [("a", "no gpu"), ("b", "no gpu"), ("c", "by hand"), ("d", "cold"), ("e", "late")]
+    plan = replace(plan, skips=tuple(Skip("phone", what, why) for what, why in left_out))
+    notes = terminal_table(build_report([made_up.MemoryRun(plan, trials)])).notes
+    assert [note for note in notes if "ot measured" in note] == [
+        "Not measured: a on phone and 1 more: no gpu.",
+        "Not measured: c on phone: by hand.",
+        "Not measured: d on phone: cold.",
+        "What else was not measured is in the report.",
+    ]
 
 
 def test_a_large_run_folds_most_of_its_rows(made_up) -> None:
