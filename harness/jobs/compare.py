@@ -221,7 +221,7 @@ def _row(
             latencies(candidate), latencies(reference), quantile=PERCENTILES[metric] / 100
         )
         comparison = replace(comparison, bootstrap=checked)
-    calibration = in_force(question.calibrations, candidate.facts)
+    calibration = in_force(question.calibrations, candidate.facts, metric)
     return CellComparison(reference, candidate, metric, comparison, findings, calibration)
 
 

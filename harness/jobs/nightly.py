@@ -193,7 +193,7 @@ def _first_row(
             *single_unit(reference, candidate, BY_ARM, units),
             *doubts(calibrations, candidate.facts),
         ),
-        calibration=in_force(calibrations, candidate.facts),
+        calibration=in_force(calibrations, candidate.facts, metric),
     )
 
 

@@ -59,7 +59,7 @@ class Calibration:
     os_build: str
     at: str  #: UTC, ISO 8601
     run_id: str
-    metric: str
+    metric: str  #: by its stored name; several with commas, where loads differ in kind
     margin: float
     simulated: bool = False  #: no real device
     cells: dict[str, CellCalibration] = field(default_factory=dict)  #: by the cell for people
@@ -175,10 +175,14 @@ def os_build_of(facts: DeviceFacts) -> str:
     )
 
 
-def in_force(calibrations: Mapping[str, Calibration], facts: DeviceFacts) -> Calibration | None:
-    """The unit's calibration, if it was made on the build that it runs now."""
+def in_force(
+    calibrations: Mapping[str, Calibration], facts: DeviceFacts, metric: str
+) -> Calibration | None:
+    """The unit's calibration, if it was made on the build that it runs now, and of this metric."""
     known = calibrations.get(unit_of(facts))
-    return known if known is not None and known.os_build == os_build_of(facts) else None
+    if known is None or known.os_build != os_build_of(facts):
+        return None
+    return known if metric in known.metric.split(", ") else None
 
 
 def doubts(calibrations: Mapping[str, Calibration], facts: DeviceFacts) -> Iterator[Finding]:

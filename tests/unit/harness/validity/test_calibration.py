@@ -116,9 +116,15 @@ def test_quads_without_any_alarm_leave_much_open(quads, high):
 
 def test_a_calibration_is_in_force_on_its_own_build_only():
     here, before = calibration(0.05), calibration(0.05, "Android 14 UP1A")
-    assert in_force({"R5": here}, FACTS) is here
-    assert in_force({"R5": before}, FACTS) is None
-    assert in_force({}, FACTS) is None
+    assert in_force({"R5": here}, FACTS, here.metric) is here
+    assert in_force({"R5": before}, FACTS, here.metric) is None
+    assert in_force({}, FACTS, here.metric) is None
+
+
+def test_a_calibration_is_of_its_metrics_only():
+    both = replace(calibration(0.01), metric="latency_p50_ns, throughput_per_s")
+    assert in_force({"R5": both}, FACTS, "throughput_per_s") is both
+    assert in_force({"R5": both}, FACTS, "load_ns") is None
 
 
 def test_units_and_systems_have_names():
