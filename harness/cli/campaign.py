@@ -31,6 +31,7 @@ from harness.fleet.surroundings import LabSurroundings
 from harness.models.cache import ModelCache
 from harness.models.catalogue import Catalogue
 from harness.plan import Plan, estimate, expand, night_end
+from harness.plan.devices import WHOLE_DEVICE
 from harness.plan.night import units
 from harness.record import Cause, DeviceFacts, Outcome, RunPlan, Trial, TrialRecord
 from harness.scenario import DeviceSelector, Scenario
@@ -87,11 +88,13 @@ def start(scenario: Scenario, choices: Choices) -> Ended:
     if choices.selectors:
         scenario = replace(scenario, devices=choices.selectors)
     scenario = pinned(scenario)
-    facts = lab.facts_of(lab.sightings(), cancel)
     source = model_source(scenario, build=True)
-    plan = expand(scenario, facts, source)
+    plan, facts = planned(scenario, source, cancel)
     trials = chosen(plan.trials, choices.wanted)
     refuse_empty(plan, trials)
+    for skip in plan.skips:
+        if skip.what == WHOLE_DEVICE:
+            click.echo(f"{skip.device_id} takes no part: {skip.reason}", err=True)
     devices = sorted({trial.cell.device_id for trial in trials})
     with ExitStack() as stack:
         lab.lease_all(devices, f"run {scenario.name}", stack)
@@ -110,6 +113,18 @@ def start(scenario: Scenario, choices: Choices) -> Ended:
             )
         )
         return _Execution(scenario, writer, source, choices, cancel).run(trials)
+
+
+def planned(
+    scenario: Scenario, source: ModelSource, cancel: CancelToken
+) -> tuple[Plan, dict[str, DeviceFacts]]:
+    """The plan for the devices at hand, and their facts."""
+    found = lab.sightings()
+    facts = lab.facts_of(found, cancel)
+    plan = expand(scenario, facts, source)
+    absent = {skip.device_id: skip for skip in lab.left_out(scenario, found, facts)}
+    others = [skip for skip in plan.skips if skip.device_id not in absent]
+    return replace(plan, skips=(*others, *absent.values())), facts
 
 
 def resume(run: str, choices: Choices) -> Ended:
@@ -169,9 +184,10 @@ def refuse_empty(plan: Plan, trials: Sequence[Trial]) -> None:
             "`benchfarm plan` shows them"
         )
     if not plan.devices:
+        why = "".join(f"; {skip.device_id}: {skip.reason}" for skip in plan.skips[:1])
         raise NoDeviceMatched(
             "no device at hand matches `devices` of the scenario or -s; `benchfarm devices` shows "
-            "what is there"
+            f"what is there{why}"
         )
     reasons = sorted({f"{skip.what}: {skip.reason}" for skip in plan.skips})
     more = f" (and {len(reasons) - 1} more, see `benchfarm plan`)" if len(reasons) > 1 else ""

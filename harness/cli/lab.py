@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -11,7 +11,9 @@ from harness.clock import CancelToken, Deadline, SystemClock
 from harness.device import Device, Hinting, Sighting
 from harness.errors import DeviceError
 from harness.fleet.lease import Lease
-from harness.record import DeviceFacts
+from harness.plan.devices import WHOLE_DEVICE, candidates, matches
+from harness.record import DeviceFacts, Skip
+from harness.scenario import Scenario
 
 DISCOVERY_TIMEOUT_S = 15.0
 FACTS_TIMEOUT_S = 30.0
@@ -45,6 +47,28 @@ def facts_of(found: Iterable[Sighting], cancel: CancelToken) -> dict[str, Device
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         answers = pool.map(lambda device_id: _facts(device_id, cancel), ready)
         return {one.device_id: one for one in answers if one is not None}
+
+
+def left_out(
+    scenario: Scenario, found: Iterable[Sighting], facts: Mapping[str, DeviceFacts]
+) -> tuple[Skip, ...]:
+    """Devices that are there and that the scenario may mean, but that cannot take part, and why.
+
+    A selector that asks for a number of devices is content with others.
+    """
+    every = {sighting.device_id: sighting for sighting in found if sighting.device_id not in facts}
+    wanted = [selector for selector in scenario.devices if selector.count is None]
+    return tuple(
+        Skip(one.device_id, WHOLE_DEVICE, _why_not(every[one.device_id]))
+        for one in candidates(dict.fromkeys(every), scenario.lab)
+        if any(matches(selector, one) is not False for selector in wanted)
+    )
+
+
+def _why_not(sighting: Sighting) -> str:
+    if sighting.ready:
+        return "it does not answer; see `benchfarm devices`"
+    return f"{sighting.state}: {sighting.advice}" if sighting.advice else sighting.state
 
 
 def _facts(device_id: str, cancel: CancelToken) -> DeviceFacts | None:

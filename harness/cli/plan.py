@@ -14,6 +14,7 @@ from harness.cli.options import json_option, select_option, set_option
 
 if TYPE_CHECKING:
     from harness.plan import Plan, PlanEstimate
+    from harness.record import Skip
     from harness.scenario import Scenario
 
 
@@ -26,18 +27,18 @@ def plan(
     scenario: Path, selectors: tuple[str, ...], overrides: tuple[str, ...], as_json: bool
 ) -> int:
     """Show the matrix of SCENARIO, what is skipped and why, and how long it takes."""
-    from harness.cli import campaign, lab
+    from harness.cli import campaign
     from harness.cli.arms import pinned
     from harness.clock import CancelToken
-    from harness.plan import estimate, expand
+    from harness.plan import estimate
     from harness.scenario_file import load, parse_selector
 
     wanted = load(scenario, overrides)
     if selectors:
         wanted = replace(wanted, devices=tuple(parse_selector(text) for text in selectors))
     wanted = pinned(wanted)
-    facts = lab.facts_of(lab.sightings(), CancelToken())
-    planned = expand(wanted, facts, campaign.model_source(wanted, build=False))
+    source = campaign.model_source(wanted, build=False)
+    planned, facts = campaign.planned(wanted, source, CancelToken())
     campaign.refuse_empty(planned, planned.trials)
     times = estimate(planned)
     night = _night(wanted, planned, times)
@@ -114,6 +115,12 @@ def _document(planned: Plan, times: PlanEstimate) -> dict[str, object]:
     }
 
 
+def _left_out(skip: Skip) -> str:
+    from harness.plan.devices import WHOLE_DEVICE
+
+    return f"{skip.what} on {skip.device_id}" if skip.what == WHOLE_DEVICE else skip.what
+
+
 def _print(planned: Plan, times: PlanEstimate) -> None:
     """The plan for people: a row a cell, sorted, since trials are in drawn order; then the rest."""
     from harness.cli.tables import Table, print_table
@@ -132,7 +139,8 @@ def _print(planned: Plan, times: PlanEstimate) -> None:
     print_table(Table(("device", "cell", "trials", "at least"), rows))
     if planned.skips:
         click.echo(f"\nNot measured ({len(planned.skips)}):")
-        for (what, reason), count in Counter((s.what, s.reason) for s in planned.skips).items():
+        skips = ((_left_out(skip), skip.reason) for skip in planned.skips)
+        for (what, reason), count in Counter(skips).items():
             click.echo(f"  {what}: {reason}" + (f" ({count} times)" if count > 1 else ""))
     for device in planned.unknown:
         click.echo(f"  {device}: not asked yet; its cells are a guess")

@@ -11,7 +11,8 @@ from harness.record import DeviceFacts, Skip
 from harness.scenario import DeviceSelector, LabDevice
 
 _VERSION = re.compile(r"\d{1,18}(?:\.\d{1,18})*")
-_WHOLE_DEVICE = "every cell"
+#: What is left out where a device takes no part.
+WHOLE_DEVICE = "every cell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def choose(
     return Choice(
         tuple(one for one in at_hand if one.device_id in chosen),
         tuple(
-            Skip(device_id, _WHOLE_DEVICE, reason)
+            Skip(device_id, WHOLE_DEVICE, reason)
             for device_id, reason in sorted(left_out.items())
             if device_id not in chosen
         ),
