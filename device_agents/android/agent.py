@@ -18,11 +18,12 @@ from device_agents.android.phone import Phone
 from device_agents.android.undo import undo_folder
 from harness.clock import CancelToken, Clock, Deadline, SystemClock
 from harness.device import Sighting
-from harness.errors import DeviceError, DeviceUnavailable
+from harness.errors import DeviceError, DeviceTimeout, DeviceUnavailable
 
 _PREFIX = "android:"
 #: A phone that does not say who it is in this time is shown as not answering.
 _IDENTIFY_S = 4.0
+_WAKE_IT = "unlock it, plug it in again, or restart it"
 _AT_ONCE = 16
 _WHO = """
 echo @@serial; getprop ro.serialno
@@ -143,6 +144,8 @@ class AndroidAgent:
             said = sections(phone.run_apart(_WHO, deadline, cancel, check=False).text)
         except DeviceError as error:
             why = str(error).partition(": ")[2]
+            if isinstance(error, DeviceTimeout):
+                why += f"; {_WAKE_IT}"
             return Seen(transport, transport.serial, problem=f"it does not answer: {why}")
         finally:
             phone.disconnect()

@@ -30,6 +30,7 @@ _PREFIX = "ios:"
 _SOCKET = "/var/run/usbmuxd"
 #: A phone that does not say who it is in this time is shown as not answering.
 _IDENTIFY_S = 4.0
+_WAKE_IT = "unlock it, plug it in again, or restart it"
 #: Of that, for what it lacks.
 _MISSING_S = 2.0
 _EXTRA = "to see iPhones: pip install 'benchfarm[ios]'"
@@ -158,7 +159,7 @@ async def _identify(udid: str) -> Seen:
             finally:
                 await client.close()
     except TimeoutError:
-        return Seen(udid, {}, problem=f"nothing within {_IDENTIFY_S:g} s")
+        return Seen(udid, {}, problem=f"nothing within {_IDENTIFY_S:g} s; {_WAKE_IT}")
     except Exception as error:  # noqa: BLE001 - one phone's trouble must not hide the others
         if refuses_our_keys(error):
             return Seen(udid, {}, stale=True)

@@ -46,6 +46,14 @@ def test_a_phone_of_another_hosts_pairing(farm, soon, cancel):
     assert (shown.ready, shown.state) == (False, "not trusted")
 
 
+def test_a_phone_that_says_nothing(farm, soon, cancel, monkeypatch):
+    monkeypatch.setattr("device_agents.ios.agent._IDENTIFY_S", 0.5)
+    farm().fault(0, "freeze@now")
+    (shown,) = IosAgent().discover(soon, cancel)
+    assert (shown.ready, shown.state) == (False, "silent")
+    assert shown.advice.endswith("unlock it, plug it in again, or restart it")
+
+
 def test_without_usbmuxd(monkeypatch, soon, cancel):
     monkeypatch.setenv("USBMUXD_SOCKET_ADDRESS", "127.0.0.1:9")
     assert IosAgent().discover(soon, cancel) == ()

@@ -65,6 +65,14 @@ def test_a_phone_that_floods_discovery_is_shown_with_the_reason(stand_in, server
     assert "more than 32 MiB" in shown.advice or "no answer within" in shown.advice
 
 
+def test_a_phone_that_says_nothing(stand_in, server, soon, cancel, monkeypatch):
+    monkeypatch.setattr("device_agents.android.agent._IDENTIFY_S", 0.5)
+    stand_in.command("getprop", "sleep 60")
+    (shown,) = AndroidAgent(server).discover(soon, cancel)
+    assert (shown.state, shown.ready) == ("silent", False)
+    assert shown.advice.endswith("unlock it, plug it in again, or restart it")
+
+
 def test_binary_dumps_are_gaps(phone, stand_in, soon, cancel):
     (stand_in.folder / "binary").write_bytes(EVERY_BYTE)
     for name in ("dumpsys", "getprop"):
