@@ -9,7 +9,6 @@ reports proves nothing: ``dumpsys battery unplug`` changes the report and the ch
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,10 +33,11 @@ _PER_UNIT = (1e-6, 1e-3, 1.0, 1e3)
 _LEAST_IDLE_W = 0.05
 #: The response to load has to stand out of the noise by so many standard errors.
 _SIGNIFICANT = 3.0
-#: Changes of the charge counter that are enough to check the current's unit with it, and how far
-#: the two may be apart: counters are rough, wrong units are off by ten at least.
+#: Changes of the charge counter that are enough to find the current's unit with it.
 _LEAST_STEPS = 10
-_MOST_APART = 3.0
+#: How near the two have to be in that unit, and how far they may be apart before it is told:
+#: counters are rough, wrong units are off by ten at least.
+_NEAR, _MOST_APART = 2.0, 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +70,17 @@ def battery_power(
 
     ``known_sign`` is the unit's discharge sign from an earlier calibration. It serves where a load
     is too light to show in the current; what it then proves is the same: discharge throughout.
-    ``charge`` is the gauge's charge counter in ampere-hours: a unit that it contradicts is told.
+    ``charge`` is the gauge's charge counter in ampere-hours. Where it contradicts the unit that the
+    current looks to have, the counter's is taken, if a phone can draw so much, and that is told.
     """
     gauge = held(usable(current), windows)
     volts_per_unit, volts = _volts(usable(voltage))
     sign, how = _discharge_sign(gauge, windows, reported, known_sign)
-    amperes_per_unit = _amperes_per_unit(gauge, windows)
+    amperes_per_unit, odd = _amperes_per_unit(gauge, windows, charge)
     series = gauge.series
     place = np.searchsorted(volts.at_ns, series.at_ns, side="right") - 1
     watts = np.abs(series.value) * amperes_per_unit * volts.value[np.maximum(place, 0)]
-    doubts = (*series.doubts, *volts.doubts, *_unit_doubt(series, amperes_per_unit, charge))
+    doubts = (*series.doubts, *volts.doubts, *odd)
     power = Held(Series(series.at_ns, watts, doubts), gauge.period_s)
     idle_w = min(power.mean(windows.before).value, power.mean(windows.after).value)
     if idle_w < _LEAST_IDLE_W:
@@ -117,34 +118,49 @@ def _discharge_sign(
     return sign, how
 
 
-def _amperes_per_unit(gauge: Held, windows: Windows) -> float:
-    """The unit in which the current under load is a phone's."""
+def _amperes_per_unit(
+    gauge: Held, windows: Windows, charge: Trace | None
+) -> tuple[float, tuple[str, ...]]:
+    """The unit in which the current under load is a phone's, and what is odd about it."""
     size = abs(gauge.mean(windows.run).value)
-    unit = _unit(size, _AMPERES)
+    by_size, ratio = _unit(size, _AMPERES), _counter_ratio(gauge.series, charge)
+    unit = _unit_by_counter(ratio, size) or by_size
     if unit is None:
         raise Refused(
             RefusalCode.IMPLAUSIBLE,
             f"a current of {size:.6g} under load is a phone's in no unit (A, mA, uA)",
         )
-    return unit
+    if unit != by_size:
+        looks = "none" if by_size is None else f"{by_size:g} A"
+        odd = f"the charge counter makes the current's unit {unit:g} A, its size alone {looks}"
+        return unit, (odd,)
+    if ratio is not None and not 1 / _MOST_APART <= ratio / unit <= _MOST_APART:
+        odd = f"the charge counter tells {ratio / unit:.3g} times the current; "
+        return unit, (odd + "the unit of one of them is another one",)
+    return unit, ()
 
 
-def _unit_doubt(current: Series, amperes_per_unit: float, charge: Trace | None) -> Iterator[str]:
-    """A doubt where the charge counter fell much more, or much less, than the current says."""
+def _unit_by_counter(ratio: float | None, size: float) -> float | None:
+    """The power of ten that is near the ratio, where a phone can draw so much."""
+    if ratio is None:
+        return None
+    unit = 10.0 ** round(math.log10(ratio))
+    is_near = 1 / _NEAR <= ratio / unit <= _NEAR
+    return unit if is_near and _AMPERES[0] <= size * unit <= _AMPERES[1] else None
+
+
+def _counter_ratio(current: Series, charge: Trace | None) -> float | None:
+    """Amperes by the charge counter for each unit of the current; None where it is too rough."""
     if charge is None:
-        return
+        return None
     counter = usable(charge)
     if np.count_nonzero(np.diff(counter.value)) < _LEAST_STEPS:
-        return
+        return None
     seconds = float(counter.at_ns[-1] - counter.at_ns[0]) / NS_PER_S
     told_a = abs(float(counter.value[-1] - counter.value[0])) * 3600 / seconds
     during = (current.at_ns >= counter.at_ns[0]) & (current.at_ns <= counter.at_ns[-1])
-    ours_a = abs(float(current.value[during].mean())) * amperes_per_unit if during.any() else 0.0
-    if told_a > 0 and ours_a > 0 and not 1 / _MOST_APART <= ours_a / told_a <= _MOST_APART:
-        yield (
-            f"the charge counter tells {told_a:.3g} A where the current tells {ours_a:.3g} A; the "
-            "unit of one of them is another one"
-        )
+    shown = abs(float(current.value[during].mean())) if during.any() else 0.0
+    return told_a / shown if told_a > 0 and shown > 0 else None
 
 
 def _volts(series: Series) -> tuple[float, Series]:

@@ -308,9 +308,21 @@ def test_a_sustained_load_tells_energy_of_both_regimes(conducted, phone, script)
     assert "energy_late_j" not in short.metrics
 
 
-@pytest.mark.parametrize(("factor", "doubted"), [(1.0, False), (1.5, False), (10.0, True)])
-def test_a_charge_counter_contradicts_a_wrong_unit(conducted, phone, factor, doubted) -> None:
-    """A gauge that counts in tenths of a milliampere looks plausible by itself."""
+@pytest.mark.parametrize(
+    ("factor", "counted", "unit", "seen"),
+    [
+        (1.0, 1.0, 1e-6, ""),
+        (1.5, 1.0, 1e-6, ""),
+        (4.0, 1.0, 1e-6, "times the current; the unit of one of them is another one"),
+        (10.0, 1.0, 1e-7, "the current's unit 1e-07 A, its size alone 1e-06 A"),
+        (1.0, 1e-3, 1e-6, "the unit of one of them is another one"),
+    ],
+)
+def test_a_charge_counter_tells_the_unit(conducted, phone, factor, counted, unit, seen) -> None:
+    """A gauge that counts in tenths of a milliampere looks plausible by itself.
+
+    A counter that makes the phone draw next to nothing is wrong itself.
+    """
 
     def telemetry(clock, script):
         inner = phone(net_w=2.5)(clock, script)
@@ -322,7 +334,7 @@ def test_a_charge_counter_contradicts_a_wrong_unit(conducted, phone, factor, dou
 
         def with_counter(*, final: bool = False):
             readings = poll(final=final)
-            fallen = round(inner.true_j / 3.85 / 3600, 3)
+            fallen = counted * round(inner.true_j / 3.85 / 3600, 3)
             at_ns = clock.monotonic_ns()
             spoilt = [
                 Reading(one.channel, one.at_ns, one.value * factor)
@@ -336,6 +348,9 @@ def test_a_charge_counter_contradicts_a_wrong_unit(conducted, phone, factor, dou
         return inner
 
     record = conducted(telemetry)
-    assert "energy_net_j" in record.metrics
-    seen = [item.seen for item in record.findings if item.id == "POWER-INTEGRITY"]
-    assert any("charge counter" in text for text in seen) is doubted
+    assert f"1 unit is {unit:g} A" in record.energy.calibration
+    plain = conducted(phone(net_w=2.5)).metrics["energy_net_j"]
+    assert record.metrics["energy_net_j"] == pytest.approx(factor * unit / 1e-6 * plain, rel=0.02)
+    told = "; ".join(item.seen for item in record.findings if item.id == "POWER-INTEGRITY")
+    assert ("charge counter" in told) == bool(seen)
+    assert seen in told
