@@ -20,6 +20,7 @@ from harness.cli.models_source import ModelSource
 from harness.cli.provenance import harness_facts
 from harness.clock import CancelToken, Clock, SystemClock
 from harness.conductor.conductor import Conductor, RunContext, TrialJob
+from harness.conductor.gate import CoolDown
 from harness.conductor.inputs import InputFactory
 from harness.conductor.processes import Processes
 from harness.errors import NoDeviceMatched, UserError
@@ -297,8 +298,17 @@ class _Execution:
             lab=next((one for one in scenario.lab if one.address == device_id), None),
             surroundings=surroundings,
         )
-        processes = Processes(self._earlier)
-        return Conductor(device, context, inputs, self._clock, self._cancel, view, processes)
+        own = (one for one in self._earlier if one.trial.cell.device_id == device_id)
+        return Conductor(
+            device,
+            context,
+            inputs,
+            self._clock,
+            self._cancel,
+            view,
+            Processes(self._earlier),
+            CoolDown(own),
+        )
 
     def _job(self, trial: Trial) -> TrialJob:
         variant = trial.cell.variant

@@ -115,10 +115,11 @@ class Conductor:
         cancel: CancelToken,
         progress: Progress,
         processes: Processes | None = None,
+        cool_down: CoolDown | None = None,
     ) -> None:
         self._device, self._context, self._inputs = device, context, inputs
         self._clock, self._cancel, self._progress = clock, cancel, progress
-        self._cool_down = CoolDown()
+        self._cool_down = cool_down or CoolDown()
         self._processes = processes or Processes()
 
     def run(self, job: TrialJob, writer: TrialWriter) -> TrialRecord:

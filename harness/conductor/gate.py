@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.channels import BATTERY_PERCENT, FOREIGN_CPU, THERMAL_STATUS
@@ -11,6 +11,7 @@ from harness.clock import CancelToken, Clock
 from harness.conditions import Cooling, Gates
 from harness.conductor.phases import PhaseLog
 from harness.device import Reading, Telemetry
+from harness.record import TrialRecord
 from harness.units import NS_PER_S
 from harness.validity.gates import GateDecision, battery_gate, foreign_cpu_gate
 from harness.validity.thermal_gate import (
@@ -110,8 +111,11 @@ def wait_for_start(gates: Gates, waiting: Waiting) -> str | None:
 class CoolDown:
     """The thermal gate of one device; it remembers the device's start state for the whole run."""
 
-    def __init__(self) -> None:
-        self._start_c: float | None = None
+    def __init__(self, earlier: Iterable[TrialRecord] = ()) -> None:
+        """``earlier`` are the device's trials of the run's sessions before this one."""
+        known = (one for one in earlier if one.cooling and one.cooling.start_c is not None)
+        newest = max(known, key=lambda one: one.started_at, default=None)
+        self._start_c = newest.cooling.start_c if newest and newest.cooling else None
         self._start_status = 0.0
 
     def wait(self, gates: Gates, waiting: Waiting, store: Take) -> tuple[Cooling, str | None]:

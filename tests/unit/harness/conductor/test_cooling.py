@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 
 from harness.conditions import Gates, ThermalGate
 from harness.conductor.conductor import Conductor, RunContext, TrialJob
+from harness.conductor.gate import CoolDown
 from harness.conductor.inputs import InputFactory
 from harness.conductor.progress import Silent
 from harness.device import Reading
@@ -58,8 +59,10 @@ def told() -> Told:
 def run_all(tmp_path: Path, scripted, told) -> Callable[..., list[TrialRecord]]:
     """Run trials one after the other on one device."""
 
-    def run(*trials: Trial, gates: Gates | None = None) -> list[TrialRecord]:
-        plan = RunPlan("run", "test", None, "2026-01-01T00:00:00+00:00", trials)
+    def run(
+        *trials: Trial, gates: Gates | None = None, earlier: Sequence[TrialRecord] = ()
+    ) -> list[TrialRecord]:
+        plan = RunPlan(f"run{len(earlier)}", "test", None, "2026-01-01T00:00:00+00:00", trials)
         writer = ResultsStore(tmp_path / "results").create_run(plan)
         context = RunContext(
             "run",
@@ -72,7 +75,10 @@ def run_all(tmp_path: Path, scripted, told) -> Callable[..., list[TrialRecord]]:
             prepare=Prepare(),
         )
         inputs = InputFactory(tmp_path / "inputs")
-        conductor = Conductor(scripted, context, inputs, scripted.clock, scripted.cancel, told)
+        conductor = Conductor(
+            *(scripted, context, inputs, scripted.clock, scripted.cancel, told),
+            cool_down=CoolDown(earlier),
+        )
         model = tmp_path / "model"
         model.write_bytes(b"model")
         records = [conductor.run(TrialJob(one, model), writer.begin_trial(one)) for one in trials]
@@ -104,6 +110,16 @@ def test_the_second_trial_starts_where_the_first_did(run_all, make_trial, script
     assert any("skin 30" in text and "at most" in text for text in told.details)
     assert any("about" in text for text in told.details)
     assert not {"GATE-TIMEOUT", "NO-THERMAL-SENSOR"} & ids(second)
+
+
+def test_a_resumed_run_goes_on_from_its_start_state(run_all, make_trial, scripted) -> None:
+    Heat(scripted)
+    records = run_all(make_trial(LOAD))
+    (resumed,) = run_all(make_trial(LOAD, repeat=1), earlier=records)
+    # Without it, a gate that opens below 30 degrees or at rest would have been a first one.
+    assert resumed.cooling.start_c == records[0].cooling.start_c == pytest.approx(27.0)
+    assert resumed.cooling.end_c <= 28.0
+    assert resumed.cooling.waited_ns > 60e9
 
 
 def test_in_a_quad_only_the_first_trial_waits(run_all, make_trial, scripted) -> None:
