@@ -158,30 +158,12 @@ def test_the_real_core_infers_on_a_simulated_phone(
             gates={"thermal": "off"},
             prepare=LEAVE_ALONE,
         )
-        files = with_onnxruntime(tmp_path / "runners")
-        done = benchfarm("run", scenario, BENCHFARM_RUNNER_FILES=str(files), **lab.environment)
+        done = benchfarm("run", scenario, **lab.environment)
         assert done.returncode == 0, done.stderr
         (trial,) = trials_of(tmp_path)
         assert trial["outcome"] == "OK"
         assert trial["runner"]["runner"] == "jvm"
         assert trial["metrics"]["latency_p50_ns"] > 0
-
-
-def with_onnxruntime(folder: Path) -> Path:
-    """The built runner under a flavour that has ONNX Runtime: on a JVM the core has it anyway."""
-    folder.mkdir()
-    listed = {}
-    for file in runner_files():
-        (folder / file.path.name).symlink_to(file.path)
-        listed[file.path.name] = {
-            "flavour": "all",
-            "abi": file.abi,
-            "build": file.build,
-            "application_id": file.application_id,
-            "sha256": file.sha256,
-        }
-    (folder / "runners.json").write_text(json.dumps({"runners": listed}))
-    return folder
 
 
 def test_two_builds_of_the_runner_are_installed_side_by_side_and_compared(

@@ -67,13 +67,16 @@ async def _run(arguments: argparse.Namespace, folder: Path) -> None:
         time_factor=arguments.time_factor,
         adb_port=server.port,
     )
+    environment = dict(server.environment)
+    if arguments.runner == "jvm":
+        environment |= _files_for_a_jvm(folder / "runner-files")
     farm = Farm(folder, options)
     names = arguments.profile or ([] if arguments.recording else ["pixel8"])
     profiles: list[Profile] = [PROFILES[name] for name in names for _ in range(arguments.count)]
     profiles += [recorded(path) for path in arguments.recording]
     try:
         await farm.start(profiles)
-        _tell(arguments, farm, server)
+        _tell(arguments, farm, environment)
         await _until_told(arguments)
     finally:
         await server.stop()
@@ -86,17 +89,43 @@ def _java() -> tuple[str, ...]:
     return desktop.command()
 
 
-def _tell(arguments: argparse.Namespace, farm: Farm, server: AdbServer) -> None:
+def _files_for_a_jvm(folder: Path) -> dict[str, str]:
+    """The built runner under the flavour of the engine that the core has on a JVM.
+
+    Nothing where the runner was not built: `make android`.
+    """
+    from device_agents.android.packages import runner_files
+    from harness.errors import UserError
+
+    try:
+        files = runner_files()
+    except UserError:
+        return {}
+    folder.mkdir()
+    listed = {}
+    for file in files:
+        (folder / file.path.name).symlink_to(file.path)
+        entry = {"abi": file.abi, "build": file.build, "sha256": file.sha256}
+        listed[file.path.name] = {
+            **entry,
+            "flavour": "onnxruntime" if file.abi else file.flavour,
+            "application_id": file.application_id,
+        }
+    (folder / "runners.json").write_text(json.dumps({"runners": listed}))
+    return {"BENCHFARM_RUNNER_FILES": str(folder)}
+
+
+def _tell(arguments: argparse.Namespace, farm: Farm, environment: dict[str, str]) -> None:
     ports = {serial: phone.port for serial, phone in farm.phones.items()}
     if arguments.json:
-        told = {"control": str(farm.control), "phones": ports, "environment": server.environment}
+        told = {"control": str(farm.control), "phones": ports, "environment": environment}
         print(json.dumps({**told, "folder": str(farm.folder)}), flush=True)
         return
     print("Simulated phones:")
     for serial, port in ports.items():
         print(f"  {serial}  {farm.phones[serial].profile.model}  127.0.0.1:{port}")
     print("In another shell:")
-    for name, value in server.environment.items():
+    for name, value in environment.items():
         print(f"  export {name}={value}")
     print(f"Orders, one JSON object a line: {farm.control}")
     print("Ctrl-C ends them.", flush=True)
