@@ -7,6 +7,7 @@ of -4 to -10 % from stretches of 10 to 24 periods).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -59,7 +60,7 @@ class Held:
         """Mean over ``span`` after the lag. Raises Refused."""
         steady = span.later(LAG_PERIODS * self.period_s)
         if steady.seconds < LEAST_PERIODS * self.period_s:
-            needed = (LAG_PERIODS + LEAST_PERIODS) * self.period_s
+            needed = math.ceil((LAG_PERIODS + LEAST_PERIODS) * self.period_s)
             raise Refused(
                 RefusalCode.TOO_SHORT,
                 f"{format_duration(span.seconds)} is too short for a source that updates every "
