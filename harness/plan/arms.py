@@ -32,7 +32,10 @@ def pair(cell: Cell, arms: Arms, source: VariantSource) -> tuple[Cell, ...]:
     """
     reference, candidate = (_armed(cell, name, arm, source) for name, arm in arms.named)
     if not arms.equal and _is_same(reference, candidate, arms):
-        raise NoPair("the arms differ in nothing here; give the candidate another model or build")
+        raise NoPair(
+            "the arms differ in nothing here; give the candidate another model or build, "
+            "or set equal: true for an A/A night"
+        )
     return reference, candidate
 
 
