@@ -10,6 +10,7 @@ from datetime import datetime
 from harness.clock import Clock
 from harness.plan.night import units
 from harness.record import Trial, TrialRecord
+from harness.units import format_duration
 
 #: How the reasons of trials begin that were left out for lack of time.
 DROPPED = "dropped to finish by"
@@ -85,12 +86,13 @@ class Curfew:
             for other in self._units
             if other.device_id == unit.device_id and other.rank < unit.rank
         )
-        if first + self._needs_s(unit) <= left_s:
+        own = self._needs_s(unit)
+        if first + own <= left_s:
             return None
         ends = self._ends_at.strftime("%Y-%m-%d %H:%M")
         return (
-            f"{DROPPED} {ends}: {max(0.0, left_s) / 60:.0f} min were left, and what was "
-            f"declared before it needs {first / 60:.0f} min"
+            f"{DROPPED} {ends}: {format_duration(max(0.0, left_s))} were left, this needs "
+            f"{format_duration(own)} and what was declared before it {format_duration(first)}"
         )
 
     def _needs_s(self, unit: _Unit) -> float:

@@ -213,13 +213,15 @@ def _decided(
     if fresh is None:
         return replace(row, reason=why_not or "it was not measured again")
     again = _compared(fresh, row.metric, row.bound)
-    changed = differences(row.reference, fresh[0], _RUN_TO_RUN)
-    if changed or again.verdict is Verdict.INCOMPARABLE:
-        reason = again.reason or "the repetition differs in " + "; ".join(map(str, changed))
-        return replace(row, status=Status.INCOMPARABLE, again=again, reason=reason)
+    if again.verdict is Verdict.INCOMPARABLE:
+        return replace(row, status=Status.INCOMPARABLE, again=again, reason=again.reason)
     if again.difference is None or again.ratio is None:
         _, reason = _why_nothing(fresh, records, again.reason)
         return replace(row, again=again, reason=f"the repetition: {reason}")
+    changed = differences(row.reference, fresh[0], _RUN_TO_RUN)
+    if changed:
+        reason = "the repetition differs in " + "; ".join(map(str, changed))
+        return replace(row, status=Status.INCOMPARABLE, again=again, reason=reason)
     pooled = replace(
         row,
         reference=_pooled(row.reference, fresh[0]),

@@ -69,7 +69,8 @@ def test_the_least_important_is_dropped_first():
     assert [night.quads(threads) for threads in (1, 2, 3)] == [2, 2, 0]
     assert all(reason.startswith(DROPPED) for reason in night.reasons.values())
     reason = next(iter(night.reasons.values()))
-    assert "13 min were left, and what was declared before it needs 12 min" in reason
+    assert "13 min 00 s were left, this needs 4 min 00 s and what was declared" in reason
+    assert reason.endswith("before it 12 min 00 s")
 
 
 def test_what_is_left_is_used_for_a_part_of_the_next():

@@ -116,6 +116,15 @@ def test_without_fresh_quads_it_stays_open(night):
     assert row.causes
 
 
+def test_a_repetition_that_was_dropped_leaves_it_open(night):
+    nothing = (Outcome.SKIPPED,) * 6
+    again = night(nothing, nothing, reason="dropped to finish by 06:30")
+    row = latency(confirmed(look(night(STEADY, SLOWER)), again))
+    assert row.status is Status.UNCONFIRMED
+    assert row.reason == "the repetition: dropped to finish by 06:30"
+    assert row.causes
+
+
 def test_an_improvement_is_good(night):
     assert latency(look(night(STEADY, FASTER))).status is Status.GOOD
 
