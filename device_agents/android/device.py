@@ -149,9 +149,8 @@ class AndroidDevice:
         """Outside readings by one stream; see telemetry.py."""
         deadline, cancel = Deadline(self._clock, _SURVEY_TIMEOUT_S), CancelToken()
         if self._survey is None:
-            status = self.state(deadline, cancel).values.get("battery.status")
-            known = status if isinstance(status, str) else None
-            self._survey = survey(self._phone, known, deadline, cancel)
+            said = self.state(deadline, cancel).values
+            self._survey = survey(self._phone, said, deadline, cancel)
         self._telemetry = AndroidTelemetry(
             self._phone,
             self._phone_clock,

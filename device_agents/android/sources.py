@@ -6,7 +6,7 @@ phone's words. Nothing here forks on the phone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from device_agents.android.parse import odpm, power_supply, processor, thermal
@@ -22,6 +22,8 @@ _POLICIES = 12
 _MOST_ZONES = 8
 #: The gauge's own driver first: what is called ``battery`` beside one may be stale.
 _GAUGES = ("maxfg", "max77759", "bms", "mtk-gauge", "sec-fuelgauge", "bq27541-0", "battery")
+#: Android's own numbers are minutes old, and voltage sags under load.
+_MOST_VOLTS_APART, _MOST_PERCENT_APART = 0.4, 15.0
 _GAUGE_FILES = ("current_now", "voltage_now", "capacity", "charge_counter", "temp")
 _GPU_FILES = {
     "gpu_hz": ("/sys/class/kgsl/kgsl-3d0/gpuclk",),
@@ -78,11 +80,11 @@ class Survey:
 
 
 def survey(
-    phone: Phone, battery_status: str | None, deadline: Deadline, cancel: CancelToken
+    phone: Phone, said: Mapping[str, object], deadline: Deadline, cancel: CancelToken
 ) -> Survey:
-    """Open every path that may tell something; ``battery_status`` calibrates the current."""
+    """Open every path that may tell something; ``said`` is what Android says of the battery."""
     text = phone.run(probe_script(), deadline, cancel).text
-    return survey_from(text, battery_status)
+    return survey_from(text, said)
 
 
 def probe_script() -> str:
@@ -98,13 +100,17 @@ def probe_script() -> str:
     return _SCRIPT % {"zones": _ZONES, "paths": lines, "rails": " ".join(RAIL_FILES)}
 
 
-def survey_from(text: str, battery_status: str | None) -> Survey:
-    """The survey in the script's output."""
+def survey_from(text: str, said: Mapping[str, object]) -> Survey:
+    """The survey in the script's output; ``said`` calibrates the current and shows up old gauges.
+
+    It holds values of a phone's state: ``battery.status``, ``.percent`` and ``.voltage_v``.
+    """
     rows = [line.split("|") for line in text.splitlines() if "|" in line]
     read = [(row[0], row[1], row[2]) for row in rows if len(row) == 3]
     zones = [(row[1], row[2], row[3]) for row in rows if len(row) == 4 and row[0] == "zone"]
-    readable = [row for row in read if not row[2].startswith("!")]
-    scale = _current_scale(readable, battery_status)
+    readable = _in_use([row for row in read if not row[2].startswith("!")], said)
+    status = said.get("battery.status")
+    scale = _current_scale(readable, status if isinstance(status, str) else None)
     sources = [
         *_zone_sources(zones),
         *_frequency_sources(readable),
@@ -178,6 +184,35 @@ def _frequency_sources(rows: list[tuple[str, str, str]]) -> Iterator[Source]:
                 yield Source(path, _record(make(f"policy{name[3:]}"), "kHz", path), number)
 
 
+def _in_use(
+    rows: list[tuple[str, str, str]], said: Mapping[str, object]
+) -> list[tuple[str, str, str]]:
+    """Rows without those of gauges that contradict Android; a gauge with a current comes first.
+
+    What another driver left behind still has its files, with values that never change.
+    """
+    old = {_folder(path) for name, path, text in rows if _contradicts(name, text, said)}
+    flows = {_folder(path) for name, path, text in rows if name == "current_now" and integer(text)}
+    kept = [row for row in rows if _folder(row[1]) not in old]
+    return sorted(kept, key=lambda row: _folder(row[1]) not in flows)
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _contradicts(name: str, text: str, said: Mapping[str, object]) -> bool:
+    reads = {
+        "voltage_now": (_volts, said.get(channels.BATTERY_VOLTAGE), _MOST_VOLTS_APART),
+        "capacity": (_percent, said.get(channels.BATTERY_PERCENT), _MOST_PERCENT_APART),
+    }
+    if name not in reads:
+        return False
+    read, told, most = reads[name]
+    shown = read(text)
+    return shown is not None and isinstance(told, float) and abs(shown - told) > most
+
+
 def _gauge(rows: list[tuple[str, str, str]], name: str) -> tuple[str, str] | None:
     """The path and value of the first gauge that says something other than nothing."""
     found = [(path, text) for row, path, text in rows if row == name and integer(text) is not None]
@@ -190,7 +225,7 @@ def _current_scale(
 ) -> power_supply.CurrentScale | str:
     found = _gauge(rows, "current_now")
     if found is None:
-        return "no gauge gives current_now"
+        return "no gauge that is in use gives current_now"
     raw = power_supply.raw_value(found[1])
     return power_supply.calibrate([] if raw is None else [raw], status)
 

@@ -94,7 +94,7 @@ def test_the_time_to_read_grows_with_the_length_alone(piece):
     )
     assert facts_from("android:x", framed).unavailable
     assert state_from(framed).unavailable
-    assert survey_from(flood, "full").missing
+    assert survey_from(flood, {"battery.status": "full"}).missing
     assert answers.read_devices(flood) == ()
     assert odpm.read_power_stats(flood) == {}
     assert exits.read_log(flood, 7, "org.example") is None
@@ -149,7 +149,9 @@ def telemetry_of(phone, rate_hz=10.0, clock=None):
     def slow_state(deadline, at_most_ns):
         raise DeviceError("android:x", "it says nothing")
 
-    found = survey_from("zone|/sys/class/thermal/thermal_zone0/temp|BIG|41000\n", "full")
+    found = survey_from(
+        "zone|/sys/class/thermal/thermal_zone0/temp|BIG|41000\n", {"battery.status": "full"}
+    )
     return AndroidTelemetry(
         phone, clock or SameClock(), found, slow_state, rate_hz, "timing", lambda: "org.example"
     )

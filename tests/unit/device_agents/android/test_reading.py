@@ -78,11 +78,11 @@ def test_a_phone_that_says_anything_has_facts_and_a_state(text):
     facts = facts_from("android:x", text)
     assert facts.values["simulated"] in (True, False)
     state_from(text)
-    survey_from(text, "discharging")
+    survey_from(text, {"battery.status": "discharging"})
 
 
 def test_sources_and_gaps():
-    found = survey_from(PROBES, "discharging")
+    found = survey_from(PROBES, {"battery.status": "discharging"})
     records = {source.record.name: source for source in found.sources}
     assert set(records) == {
         "temperature.skin_c",
@@ -104,14 +104,34 @@ def test_sources_and_gaps():
     assert all(gaps.values())
 
 
+@pytest.mark.parametrize("current", ["-500000", "0"])
+@pytest.mark.parametrize(("old", "new"), [("bms", "battery"), ("battery", "maxfg")])
+def test_a_gauge_that_another_driver_left_is_not_read(old, new, current):
+    folder = "/sys/class/power_supply"
+    left = {"current_now": "0", "voltage_now": "3700000", "capacity": "50"}
+    used = {"current_now": current, "voltage_now": "4310000", "capacity": "91"}
+    rows = [f"{name}|{folder}/{old}/{name}|{text}" for name, text in left.items()]
+    rows += [f"{name}|{folder}/{new}/{name}|{text}" for name, text in used.items()]
+    said = {"battery.status": "discharging", "battery.percent": 92.0, "battery.voltage_v": 4.2}
+    for listed in (rows, rows[::-1]):
+        found = {one.record.name: one.path for one in survey_from("\n".join(listed), said).sources}
+        assert found["battery.voltage_v"] == f"{folder}/{new}/voltage_now"
+        assert found["battery.percent"] == f"{folder}/{new}/capacity"
+    low = {"battery.status": "discharging", "battery.percent": 52.0, "battery.voltage_v": 4.0}
+    if current != "0":  # values that could be true: the one that a current flows through
+        rows[-1] = f"capacity|{folder}/{new}/capacity|52"
+        found = {one.record.name: one.path for one in survey_from("\n".join(rows), low).sources}
+        assert found["battery.percent"] == f"{folder}/{new}/capacity"
+
+
 def test_current_stays_unavailable_until_its_sign_is_proven():
-    found = survey_from(PROBES, "full")
+    found = survey_from(PROBES, {"battery.status": "full"})
     gaps = {gap.name: gap.unavailable for gap in found.missing}
     assert "sign and unit cannot be told" in gaps["battery.current_a"]
 
 
 def test_a_phone_that_denies_everything_has_a_reason_for_each():
-    found = survey_from("", None)
+    found = survey_from("", {})
     assert found.sources == ()
     assert all(gap.unavailable for gap in found.missing)
     assert "device.foreign_cpu_percent" in {gap.name for gap in found.missing}
