@@ -238,7 +238,8 @@ def _simulated(model: ReportModel) -> str:
 def _limited(statements: list[str]) -> list[str]:
     if len(statements) <= _MOST:
         return statements
-    return [*statements[:_MOST], f"{len(statements) - _MOST} more are in the table."]
+    left = len(statements) - _MOST
+    return [*statements[:_MOST], f"{left} more {'is' if left == 1 else 'are'} in the table."]
 
 
 def _few(names: list[str], joint: str) -> str:

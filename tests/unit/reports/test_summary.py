@@ -119,3 +119,12 @@ def test_of_many_devices_a_few_are_named(report_of, made_up) -> None:
     assert "on 200 devices: android:000; " in measured
     assert "android:003 and 196 more" in measured
     assert "android:004" not in measured
+
+
+@pytest.mark.parametrize(
+    ("count", "last"), [(5, "1 more is in the table."), (6, "2 more are in the table.")]
+)
+def test_what_is_not_said_is_counted(made_up, count, last) -> None:
+    plan = made_up.make_plan([made_up.make_cell(batch=n + 1) for n in range(count)], 1)
+    trials = {t.id: made_up.make_trial(t, p50_ms=9, seed=t.order) for t in plan.trials}
+    assert last in summarise(build_report([made_up.MemoryRun(plan, trials)])).results
