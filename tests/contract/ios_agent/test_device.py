@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
 
 import pytest
 
-from device_agents.ios.agent import IosAgent
+from device_agents.ios import agent as agent_module
+from device_agents.ios.agent import IosAgent, sighting
 from device_agents.ios.device import IosDevice
 from harness import channels
 from harness.errors import CapabilityMissing, DeviceError, DeviceUnavailable, UserError
@@ -46,10 +48,11 @@ def test_a_phone_of_another_hosts_pairing(farm, soon, cancel):
     assert (shown.ready, shown.state) == (False, "not trusted")
 
 
-def test_a_phone_that_says_nothing(farm, soon, cancel, monkeypatch):
-    monkeypatch.setattr("device_agents.ios.agent._IDENTIFY_S", 0.5)
-    farm().fault(0, "freeze@now")
-    (shown,) = IosAgent().discover(soon, cancel)
+def test_a_phone_that_says_nothing(farm, monkeypatch):
+    monkeypatch.setattr(agent_module, "_IDENTIFY_S", 0.5)
+    simulated = farm()
+    simulated.fault(0, "freeze@now")
+    shown = sighting(asyncio.run(agent_module._identify(simulated.phones[0].udid)))
     assert (shown.ready, shown.state) == (False, "silent")
     assert shown.advice.endswith("unlock it, plug it in again, or restart it")
 
