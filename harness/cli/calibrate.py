@@ -122,13 +122,7 @@ def _print(found: list[Calibration], problems: list[str]) -> None:
         *("of neighbours", "finds"),
     )
     notes = [
-        f"{'SIMULATED ' if one.simulated else ''}{one.device_id}: "
-        f"{one}: "
-        + (
-            "not clearly more than 5 %, trusted"
-            if one.trusted
-            else "clearly more than 5 %, its verdicts are marked UNIT-UNTRUSTED"
-        )
+        f"{'SIMULATED ' if one.simulated else ''}{one.device_id}: {one}: {one.judgement}"
         for one in found
     ]
     print_table(Table(headers, rows, (*notes, *problems)))

@@ -202,6 +202,8 @@ class Choice:
 
     def read(self, node: Node) -> str:
         """The name."""
+        if not isinstance(node.value, str):
+            raise node.error(f"use one of {', '.join(self.names)}; got {node.described()}")
         name = Text().read(node)
         if name in self.not_yet:
             raise node.error(f"{name!r} is not available yet; use {' or '.join(self.names)}")

@@ -103,6 +103,15 @@ class Calibration:
         return self.false_alarms - _NORMAL_95 * self._error <= TRUSTED_RATE
 
     @property
+    def judgement(self) -> str:
+        """What the rate means for the unit's verdicts, in words."""
+        if not self.trusted:
+            return "clearly more than 5 %, its verdicts are marked UNIT-UNTRUSTED"
+        if self.false_alarms > TRUSTED_RATE:
+            return "more than 5 %, but not clearly: more quads would tell whether to trust it"
+        return "not more than 5 %, trusted"
+
+    @property
     def _error(self) -> float:
         """Standard error of the rate over all cells."""
         errors = [one.false_alarms_error for one in self.cells.values()]

@@ -85,6 +85,18 @@ def calibration(rate, os_build="Android 15 AP1A"):
 
 
 @pytest.mark.parametrize(
+    ("rate", "said"),
+    [
+        (0.05, "not more than 5 %, trusted"),
+        (0.055, "more than 5 %, but not clearly"),
+        (0.08, "clearly more than 5 %, its verdicts are marked UNIT-UNTRUSTED"),
+    ],
+)
+def test_a_rate_above_the_level_is_not_called_trusted(rate, said):
+    assert calibration(rate).judgement.startswith(said)
+
+
+@pytest.mark.parametrize(
     ("known", "expected"),
     [
         ({}, []),
