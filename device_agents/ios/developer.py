@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: DVT has been seen to die after some hundred calls; it is opened anew before.
 CALL_BUDGET = 200
+#: Between two samples of all processes: long enough for shares of a core, short beside a trial.
+_SAMPLE_MS = 100
 _TUNNELD = "127.0.0.1:49151"
 _CLOSE_S = 1.0
 
@@ -74,6 +76,7 @@ class Developer:
         self._way = AsyncExitStack()
         self._services = AsyncExitStack()
         self._provider: Any = None
+        self._dvt: Any = None
         self._control: ProcessControl | None = None
         self._calls = 0
 
@@ -102,6 +105,20 @@ class Developer:
             return int(await control.process_identifier_for_bundle_identifier(RUNNER_BUNDLE))
 
         return await self._ask(tunnel, find)
+
+    async def processes(self, tunnel: TunnelKind) -> list[dict[str, Any]]:
+        """What runs on the phone, by sysmontap's attributes; ``cpuUsage`` is that of a moment."""
+        from pymobiledevice3.services.dvt.instruments.sysmontap import Sysmontap
+
+        async def sample(_control: ProcessControl) -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = []
+            async with await Sysmontap.create(self._dvt, interval=_SAMPLE_MS) as tap:
+                samples = tap.iter_processes()
+                for _ in range(2):  # the first has nothing to compare with
+                    found = await anext(samples)
+            return found
+
+        return await self._ask(tunnel, sample)
 
     async def close(self) -> None:
         """Close the services and the way to them."""
@@ -155,8 +172,8 @@ class Developer:
         if self._provider is None:
             self._provider = await self._open_way(tunnel)
         services = self._services
-        dvt = await services.enter_async_context(DvtProvider(self._provider))
-        return await services.enter_async_context(ProcessControl(dvt))
+        self._dvt = await services.enter_async_context(DvtProvider(self._provider))
+        return await services.enter_async_context(ProcessControl(self._dvt))
 
     async def _open_way(self, tunnel: TunnelKind) -> Any:
         if tunnel == "lockdown":

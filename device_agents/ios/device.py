@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from device_agents.ios import install
 from device_agents.ios.developer import Developer
 from device_agents.ios.facts import read_facts, read_state
 from device_agents.ios.launch import IosRunner, Way, start_runner
+from device_agents.ios.parse.processes import foreign_load
 from device_agents.ios.parse.values import TunnelKind, ios_version, tunnel_kind
 from device_agents.ios.phone import Connections, Phone
 from device_agents.ios.store import PhoneStore
 from device_agents.ios.telemetry import IosTelemetry
 from device_agents.local.percent import Percent
+from harness import channels
 from harness.clock import CancelToken, Clock, Deadline
 from harness.device import Runner
-from harness.errors import CapabilityMissing, HarnessError
+from harness.errors import CapabilityMissing, DeviceError, HarnessError
 from harness.record import DeviceFacts, DeviceState
 from harness.scenario import Prepare
 
 _CLOSE_TIMEOUT_S = 5.0
+_LOAD_TIMEOUT_S = 5.0
 #: What a scenario may ask of every phone, and what an iPhone says to it.
 _NOT_ON_IOS = "iOS lets nobody set it from a computer; set it on the phone"
 _BY_THE_APP = frozenset({"start", "stay_awake", "animations"})
@@ -52,8 +55,8 @@ class IosDevice:
         return read_facts(self._phone, deadline, cancel)
 
     def state(self, deadline: Deadline, cancel: CancelToken) -> DeviceState:
-        """Battery and passcode; see facts.py."""
-        return read_state(self._phone, deadline, cancel)
+        """Battery and passcode (see facts.py), and who else works."""
+        return self._with_load(read_state(self._phone, deadline, cancel), cancel)
 
     def prepare(self, wanted: Prepare, deadline: Deadline, cancel: CancelToken) -> tuple[str, ...]:
         """See to it that the runner app is there; iOS lets no host change a setting."""
@@ -131,6 +134,31 @@ class IosDevice:
         self._prepared = False
 
     # --- inside -----------------------------------------------------------------------------
+
+    def _with_load(self, state: DeviceState, cancel: CancelToken) -> DeviceState:
+        """Only developer services tell who works, and disturb: asked where nothing is timed."""
+        values, unavailable = dict(state.values), dict(state.unavailable)
+        try:
+            found = self._foreign_load(cancel)
+        except (DeviceError, CapabilityMissing) as error:
+            found, unavailable[channels.FOREIGN_CPU] = None, str(error)
+        if found is not None:
+            values[channels.FOREIGN_CPU], values["busiest"] = found
+        elif channels.FOREIGN_CPU not in unavailable:
+            unavailable[channels.FOREIGN_CPU] = "no developer service tells it"
+        return DeviceState(values, unavailable)
+
+    def _foreign_load(self, cancel: CancelToken) -> tuple[float, str] | None:
+        if self._wanted.start == "by_hand":
+            return None
+        deadline = Deadline(self._clock, _LOAD_TIMEOUT_S)
+        tunnel = self._tunnel_kind(deadline, cancel)
+
+        async def ask(_: Connections) -> list[dict[str, Any]]:
+            return await self._developer.processes(tunnel)
+
+        processes = self._phone.call_once("see who works", ask, deadline, cancel)
+        return foreign_load(processes, {runner.pid for runner in self._runners})
 
     def _close_developer(self) -> None:
         async def close(_: Connections) -> None:

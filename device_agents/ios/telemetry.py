@@ -2,8 +2,8 @@
 
 The gauge is updated every few seconds to a minute, whoever asks; a reading is given on only when
 the gauge has a new one, so that every reading in a trace is a measurement of its own. Asking costs
-the phone one small message over a connection that stays open. Processor load and memory of others
-are to be had from developer services only, which disturb; they are not read while timing.
+the phone one small message over a connection that stays open. Processor load of others is to be had
+from developer services only, which disturb: it belongs to the state before and after a trial.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ELSEWHERE = {
     channels.FOREIGN_CPU: (
         "percent",
         "sysmontap",
-        "iOS tells it through developer services only, which would disturb what is timed",
+        "developer services tell it, and would disturb what is timed; see the state before",
     ),
     channels.THERMAL_STATUS: ("level", "ProcessInfo", "only the runner app can tell"),
     channels.RSS: ("bytes", "phys_footprint", "only the runner app can tell"),

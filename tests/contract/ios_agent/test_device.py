@@ -94,6 +94,17 @@ def test_facts_and_state(profile, farm, opened, soon, cancel):
     assert state.values[channels.BATTERY_PERCENT] == 80
     assert 20 < state.values[channels.BATTERY_TEMPERATURE] < 40
     assert state.values["battery.status"] == "charging"
+    assert 0 < state.values[channels.FOREIGN_CPU] < 10
+    assert "SpringBoard 0 %" in state.values["busiest"]
+
+
+def test_who_works_is_asked_of_developer_services_only(farm, opened, soon, cancel):
+    simulated = farm("iphone12-ios16")
+    simulated.fault(0, "developer-off@now")
+    state = opened(simulated).state(soon, cancel)
+    assert "Developer Mode" in state.unavailable[channels.FOREIGN_CPU]
+    assert "busiest" not in state.values
+    assert state.values[channels.BATTERY_PERCENT] == 80
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -20,6 +20,7 @@ from device_agents.ios.parse.battery import (
 )
 from device_agents.ios.parse.installation import install_problem
 from device_agents.ios.parse.models import MODELS
+from device_agents.ios.parse.processes import foreign_load
 from device_agents.ios.parse.reports import Death, read_log_line, read_report
 from device_agents.ios.parse.values import device_facts, ios_version, model_name, tunnel_kind
 
@@ -260,3 +261,28 @@ def test_what_a_recording_hides():
 
 def test_an_unknown_battery_says_nothing():
     assert set(battery_readings(Battery()).values()) == {None}
+
+
+def test_who_else_works():
+    """As pymobiledevice3 gives sysmontap's rows: a first sample has no use to tell."""
+
+    def process(pid, name, use):
+        return {"pid": pid, "name": name, "cpuUsage": use}
+
+    rows = [
+        process(0, "kernel_task", 3.5),
+        process(41, "backboardd", 12),
+        process(61, "photoanalysisd", 140.25),
+        process(70, "mediaanalysisd\x1b[31m", 20.0),
+        process(80, "sysmond", 30.0),
+        process(90, "runner", 99.0),
+        process(91, None, None),
+        process(92, "odd", float("nan")),
+    ]
+    percent, busiest = foreign_load(rows, {90})
+    assert percent == pytest.approx(175.75)
+    assert busiest.startswith("photoanalysisd 140 %, mediaanalysisd")
+    assert busiest.endswith(", backboardd 12 %")
+    assert "\x1b" not in busiest
+    assert foreign_load([process(91, "first", None)], ()) is None
+    assert foreign_load([], ()) is None
