@@ -146,7 +146,8 @@ def _speed_up(cells: Sequence[CellView], model: ReportModel) -> PaperTable | Non
     shown = [cell for cell, _ in pairs if cell.anchor in factors]
     if not shown:
         return None
-    latency = metric_column(shown[0].primary)
+    # The fastest may be the float32 cell, which has no row here: none of these is called the best.
+    latency = replace(metric_column(shown[0].primary), better="neither")
 
     def entries(cell: CellView) -> list[PaperEntry]:
         factor = number(factors[cell.anchor], _SPEED_UP, simulated=cell.simulated)

@@ -90,6 +90,36 @@ def test_tables_with_long_headings_stay_on_the_page(made_up, tmp_path: Path) -> 
 
 
 @needs_latex
+def test_many_phones_with_long_names_and_doubts_of_their_own_stay_on_the_page(
+    made_up, tmp_path: Path
+) -> None:
+    names = ("android:SIMDENIESEVERYTHING006", "ios:fa4cbef7411305ad39c89fe9914e3957e95eda2b", "x")
+    doubts = ("CPU-STARVED", "DRIFT", "GATE-TIMEOUT", "INTERFERENCE", "NOT-STEADY", "FEW-SAMPLES")
+    cells = [made_up.make_cell(device=name) for name in names]
+    plan = made_up.make_plan(cells)
+    trials = {}
+    for trial in plan.trials:
+        made = made_up.make_trial(trial, p50_ms=9, seed=trial.order)
+        found = [finding(doubt, "so it was") for doubt in doubts if trial.cell.device_id != "x"]
+        made.record = replace(made.record, findings=(*made.record.findings, *found))
+        trials[trial.id] = made
+    model = build_report([made_up.MemoryRun(plan, trials)])
+    latency = next(table for table in paper_tables(model) if table.name == "latency")
+    name = "mobilenet_v2_w035_r96/int8-static"
+    rows = tuple((row[0], name, "tflite", *row[2:]) for row in latency.rows)
+    columns = (*latency.columns[:2], PaperColumn("Engine"), *latency.columns[2:])
+    long = replace(latency, columns=columns, rows=rows)
+    text = table_tex(long)
+    assert "is on all of its numbers" in text
+    assert "CPU-STARVED" in text
+    write_latex(model, (long,), tmp_path)
+    head = (tmp_path / "all.tex").read_text().partition(r"\section*")[0]
+    (tmp_path / "one.tex").write_text(head + r"\input{table-latency}\end{document}")
+    compiled(tmp_path, "one")
+    assert "Overfull" not in (tmp_path / "one.log").read_text(errors="replace")
+
+
+@needs_latex
 def test_hostile_names_compile_and_can_be_read(made_up, tmp_path: Path) -> None:
     cell = made_up.make_cell(options={HOSTILE: HOSTILE}, device=HOSTILE, engine=HOSTILE)
     cell = replace(cell, variant=replace(cell.variant, model=HOSTILE, name=HOSTILE))

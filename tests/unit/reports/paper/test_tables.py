@@ -26,6 +26,7 @@ def test_tables_appear_where_there_is_something_to_put_in_them(demo) -> None:
 
 def test_speed_up_is_over_float32_in_the_same_setting(demo) -> None:
     table = by_name(demo)["speed-up"]
+    assert not any(number.best for number in table.numbers)  # float32 may be best, and has no row
     *rows, mean = table.rows
     assert [row[0] for row in rows] == ["mobilenet_v2/int8-static"] * 2
     ratios = [row[-1].estimate.value for row in rows]
