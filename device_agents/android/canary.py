@@ -42,7 +42,7 @@ class Canary:
         self._is_virtual = False
 
     def read(self, deadline: Deadline, cancel: CancelToken) -> DeviceState:
-        """The values ``canary_ns`` and ``canary_core``, or the reason. Takes 0.1 to 0.5 s."""
+        """``canary_ns`` and ``canary_core``, or the reason; meant to take 0.1 to 0.5 s."""
         if self._is_virtual:
             return canary_from("virtual")
         state = canary_from(self._phone.run(_SCRIPT, deadline, cancel, check=False).text)

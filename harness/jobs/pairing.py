@@ -69,11 +69,10 @@ def pair_arms(run: RunReader, sides: Sequence[Side]) -> list[Pair]:
     pairs: dict[tuple[str, ...], Pair] = {}
     for unit in units(run.plan.trials):
         keys = {trial.cell.arm: trial.cell.key for trial in unit}
-        if (
-            unit[0].quad is not None and len(keys) == 2
-        ):  # a run that wanted one arm only has no pairs
-            reference, candidate = keys["reference"], keys["candidate"]
-            pairs[reference, candidate] = (by_key[reference], by_key[candidate])
+        if unit[0].quad is None or len(keys) < 2:
+            continue  # a run that wanted one arm only has no pairs
+        reference, candidate = keys["reference"], keys["candidate"]
+        pairs[reference, candidate] = (by_key[reference], by_key[candidate])
     rank = {key: place for place, key in enumerate(run.plan.ranking)}
     return sorted(pairs.values(), key=lambda pair: rank.get(pair[0].cell.key, len(rank)))
 
